@@ -11,16 +11,9 @@ import json
 import re
 import sys
 
-PASSED = [
-    re.compile(r"^\[  PASSED  \] (\d+) test\(s\)", re.M),
-    re.compile(r"^=+ .*?(\d+) passed.* in [\d.]+s", re.M),
-    re.compile(r"^(\d+) passed.* in [\d.]+s", re.M),
-]
-FAILED = [
-    re.compile(r"^\[  FAILED  \] (\d+) test\(s\)", re.M),
-    re.compile(r"^=+ .*?(\d+) failed.* in [\d.]+s", re.M),
-    re.compile(r"^(\d+) failed.* in [\d.]+s", re.M),
-]
+PYTEST = r"^(?:=+ )?(?:\d+ \w+, )*(\d+) %s\b.* in [\d.]+s"
+PASSED = [re.compile(r"^\[  PASSED  \] (\d+) test\(s\)", re.M), re.compile(PYTEST % "passed", re.M)]
+FAILED = [re.compile(r"^\[  FAILED  \] (\d+) test\(s\)", re.M), re.compile(PYTEST % "failed", re.M)]
 UNITTEST = re.compile(r"^Ran (\d+) tests? in", re.M)
 GOOD = {"OK", "EXPECTEDFAIL"}
 SKIPPED = {"SKIP", "IGNORED"}
