@@ -1,0 +1,34 @@
+/* The program's log: one line an event, JSON or text, to standard error or a file. The only mutable global of the
+ * libraries. Libraries log at debug level only; programs, the request runner and the job loops log the rest, once.
+ *
+ * Thread-safe: a line is written with one write(2). */
+#pragma once
+
+#include "base/str.h"
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_format { LOG_TEXT, LOG_JSON };
+
+/* A field of an event. Made by the macros below. */
+struct log_field {
+    const char *name;
+    enum { LOG_FIELD_STR, LOG_FIELD_U64, LOG_FIELD_I64 } kind;
+    str text;
+    uint64_t number;
+};
+#define LOG_STR(name_, value_) ((struct log_field){.name = (name_), .kind = LOG_FIELD_STR, .text = (value_)})
+#define LOG_U64(name_, value_) ((struct log_field){.name = (name_), .kind = LOG_FIELD_U64, .number = (uint64_t)(value_)})
+#define LOG_I64(name_, value_) ((struct log_field){.name = (name_), .kind = LOG_FIELD_I64, .number = (uint64_t)(value_)})
+
+void log_configure(enum log_level level, enum log_format format, int fd);
+bool log_wants(enum log_level level);
+
+/* log_event(LOG_WARN, "settings", "a value lost to another", LOG_STR("name", ...), ...); area is a short word. */
+#define log_event(level, area, message, ...)                                                       \
+    do {                                                                                           \
+        if (log_wants(level))                                                                      \
+            log_write((level), (area), (message),                                                  \
+                      (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, )(struct log_field){0}}); \
+    } while (0)
+/* `field` ends with a row whose name is null. */
+void log_write(enum log_level level, const char *area, const char *message, const struct log_field *field);
