@@ -1,0 +1,156 @@
+/* An HTTP/1.1 server (RFC 9110, RFC 9112) on one event loop: what a service sees of a request and how it answers.
+ *
+ * The life of an exchange, all on the loop's thread:
+ *
+ *   head parsed ── on_head(x) ──┬── http_body_read(x, sink) ── sink->write ... sink->end | sink->fail ──┐
+ *                               └───────────────────────────────────────────────────────────────────────┴─ reply ── on_done(x)
+ *
+ * Rules
+ *  1. The service owes every exchange exactly one http_reply_send, at once or later, even after the connection is lost
+ *     (http_is_lost): the server then drops the answer. Between on_head and the reply the exchange stays valid.
+ *  2. The body is asked for at most once, before the reply. Only then "100 Continue" is sent, if the client waits for it: a
+ *     refused request costs no body. A body that was not asked for, or not read to its end, is drained up to a limit after the reply;
+ *     past the limit the connection is closed after the reply.
+ *  3. Requests of one connection are served one at a time, in order; pipelined bytes wait.
+ *  4. What a malformed head, a time-out or an oversize gets as its answer is the service's: on_bad_request.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/fail.h"
+#include "base/pair.h"
+
+struct http_exchange;
+struct loop;
+
+enum { HTTP_PEER_MAX = 64 };
+
+/* The parsed head. Strings are borrowed from the exchange's arena and live until on_done returns. */
+struct http_request {
+    str method;
+    str target;          /* as sent */
+    str path;            /* raw, before '?'; of an absolute-form target: its path */
+    str query;           /* raw, after '?', without it; empty when there is none */
+    str host;            /* Host, or the authority of an absolute-form target */
+    bool has_query;      /* a '?' was there */
+    struct pair *header; /* names as sent, values trimmed; repeated fields as sent */
+    size_t header_count;
+    uint64_t content_length; /* 0 when has_length is false */
+    bool has_length;
+    bool is_chunked;
+    bool keep_alive;
+    bool expects_continue;
+    bool is_tls;
+    unsigned minor_version; /* 0 or 1 */
+    int64_t received_us;    /* monotonic: when the head was complete */
+};
+
+/* First header of that name (any case), or the empty str. */
+str http_header(const struct http_request *request, str name);
+bool http_has_header(const struct http_request *request, str name);
+
+/* Receives a body. Embedded in the service's struct. */
+struct http_sink {
+    /* Takes the front of `data` and returns how many bytes it took. Fewer than all: the server stops reading from the
+     * client until http_body_resume, then offers the rest again. `data` is valid during the call only. */
+    size_t (*write)(struct http_sink *sink, str data);
+    /* The framing says that the body is complete. Called once; nothing follows. */
+    void (*end)(struct http_sink *sink);
+    /* No more will come: ERR_SHORT_BODY (closed early), ERR_BAD_CHUNK, ERR_SLOW_CLIENT, ERR_TOO_LARGE. Nothing follows.
+     * The service still owes its reply. */
+    void (*fail)(struct http_sink *sink, enum err err);
+};
+
+/* What a source gives: bytes in memory, or a span of a file to be sent by sendfile(2). */
+struct http_piece {
+    str bytes;
+    int fd; /* used when file_length > 0 */
+    uint64_t file_offset;
+    uint64_t file_length;
+};
+
+/* Gives a body piece by piece. Embedded in the service's struct. */
+struct http_source {
+    /* The next piece; stays valid until the next call of `next` or `close`. ERR_PENDING: not there yet, call
+     * http_source_ready when it is. Any other error: the connection is broken off (the head has gone out), which is the
+     * only honest way to say so. Called only while bytes of the announced length are missing. */
+    enum err (*next)(struct http_source *source, struct http_piece *out_piece);
+    /* Always called once, when the body has been sent or given up. */
+    void (*close)(struct http_source *source);
+};
+
+struct http_outcome {
+    int status;               /* 0: the connection was lost before a reply */
+    uint64_t body_in_bytes;   /* of the request's body, as framed payload */
+    uint64_t body_out_bytes;  /* of the reply's body that were handed to the kernel */
+    int64_t first_byte_us;    /* from head complete to the reply's head handed over */
+    int64_t total_us;         /* from head complete to the end */
+    bool is_complete;         /* the whole reply went out */
+};
+
+struct http_service {
+    void *context;
+    void (*on_head)(struct http_service *service, struct http_exchange *x);
+    /* A head that cannot be served: ERR_BAD_REQUEST, ERR_HEAD_TOO_LARGE, ERR_SLOW_CLIENT, ERR_NOT_IMPLEMENTED (transfer coding or
+     * version), ERR_BAD_URI. The request may be empty. The service replies at once; the connection closes after it. */
+    void (*on_bad_request)(struct http_service *service, struct http_exchange *x, enum err err);
+    /* The exchange is over: the last call about it. Its arena is reset after the return. */
+    void (*on_done)(struct http_service *service, struct http_exchange *x, const struct http_outcome *outcome);
+};
+
+/* Of an exchange. */
+const struct http_request *http_request(const struct http_exchange *x);
+struct arena *http_arena(struct http_exchange *x); /* lives as long as the exchange; loop thread only, or the one worker that
+                                                      the service hands the exchange to */
+struct loop *http_loop(struct http_exchange *x);
+struct http_service *http_service(struct http_exchange *x);
+str http_peer(const struct http_exchange *x);      /* "192.0.2.1:4711" or "[2001:db8::1]:4711" */
+bool http_is_lost(const struct http_exchange *x);  /* the client is gone: work for it may be given up */
+void *http_context(const struct http_exchange *x); /* the service's own pointer, null at on_head */
+void http_set_context(struct http_exchange *x, void *context);
+
+/* Body in. */
+void http_body_read(struct http_exchange *x, struct http_sink *sink);
+void http_body_resume(struct http_exchange *x); /* the sink has room again */
+
+/* Reply. Date and Connection are the server's; all other fields are the service's. http_reply_begin may be called again
+ * before the send: it starts over. Status 204 and 304 and replies to HEAD send no body. */
+void http_reply_begin(struct http_exchange *x, int status);
+void http_reply_header(struct http_exchange *x, const char *name, str value); /* copied; CR, LF and NUL are refused (asserted
+                                                                                 by the service's own checks) */
+void http_reply_header_u64(struct http_exchange *x, const char *name, uint64_t value);
+/* Content-Length of a reply to HEAD, or of a 304: a length without its body. */
+void http_reply_length_only(struct http_exchange *x, uint64_t length);
+void http_reply_body(struct http_exchange *x, str body);                    /* borrowed until on_done; sets Content-Length */
+void http_reply_source(struct http_exchange *x, struct http_source *source, uint64_t length); /* sets Content-Length */
+void http_reply_close(struct http_exchange *x); /* close the connection after this reply */
+void http_reply_send(struct http_exchange *x);
+/* The source has a piece. Loop thread. */
+void http_source_ready(struct http_exchange *x);
+
+struct http_limits {
+    size_t head_max_bytes;    /* 431 above */
+    unsigned header_max_count;
+    int64_t head_timeout_ms;  /* for a whole head, once its first byte is here */
+    int64_t body_timeout_ms;  /* without progress, in either direction */
+    int64_t idle_timeout_ms;  /* between requests */
+    size_t drain_max_bytes;   /* of an unread body after the reply */
+    unsigned connection_max_count; /* of this loop */
+};
+
+/* Server of one loop. Listeners are shared descriptors (each loop accepts from them) opened by net/. */
+struct http_server;
+struct tls_context;
+struct http_server_options {
+    struct loop *loop;
+    struct http_service *service;
+    struct http_limits limits;
+    str server_name; /* value of the Server field; empty for none */
+};
+struct http_server *http_server_new(const struct http_server_options *options);
+/* tls may be null: plain. The descriptor is borrowed. */
+enum err http_server_listen(struct http_server *server, int listen_fd, struct tls_context *tls);
+/* Stops accepting and closes idle connections; running exchanges finish, `done` comes when none is left. */
+void http_server_drain(struct http_server *server, void (*done)(void *context), void *context);
+void http_server_free(struct http_server *server); /* breaks off what still runs; loop must not be running */
+unsigned http_server_connection_count(const struct http_server *server);

@@ -1,0 +1,34 @@
+/* The object store: S3's semantics over an engine. This struct is what the folder's operations share. It knows neither
+ * HTTP nor S3's error codes.
+ *
+ * Reads take a view (store/engine.h) and may run on a loop with VIEW_NOWAIT. Changes are operations that embed struct
+ * obj_op: started from any thread, decided atomically in one update, completed on a thread of the engine. */
+#pragma once
+
+#include "event/workers.h"
+#include "object/types.h"
+#include "store/engine.h"
+
+struct store_options {
+    struct engine *engine;       /* borrowed; outlives the store */
+    struct workers *workers;     /* borrowed */
+    size_t inline_max_bytes;     /* bodies up to this lie in the catalogue */
+    size_t io_buffer_bytes;      /* for bodies on their way: half for uploads, half for downloads */
+    bool verify_reads;           /* check every block before it is sent; false: let the file system's checks suffice */
+    int64_t garbage_grace_ms;    /* how long what was let go stays readable; 0: the default of 2 s */
+};
+struct store;
+struct store *store_new(const struct store_options *options);
+void store_free(struct store *store); /* no operation may be under way */
+struct engine *store_engine(struct store *store);
+struct workers *store_workers(struct store *store);
+
+/* A change under way. Embedded first in each operation's struct; the caller owns it until `done`, which comes exactly once, on
+ * a thread of the engine, and must be short (post a task). The arena is the operation's alone until then. */
+struct obj_op {
+    struct update update;
+    struct store *store;
+    struct arena *arena;
+    struct fail fail;
+    void (*done)(struct obj_op *op, enum err result);
+};
