@@ -22,20 +22,20 @@ struct identity {
 
 /* What is to be done to what. Borrowed. Zero for what does not apply. */
 struct access_request {
-    str action;       /* "s3:GetObject" */
+    str action;       /* "s3:GetObject", "admin:..." */
     str bucket;       /* empty for a request to the service */
     str key;          /* empty for a request to the bucket */
     str bucket_owner; /* canonical id; empty when there is no such bucket */
     bool bucket_exists;
-    bool anonymous_mode; /* the server runs with --anonymous: everybody may do everything */
+    bool anonymous_mode; /* the server runs with --anonymous: everybody may do everything of S3 */
 };
 
-/* Whether it may do everything with what belongs to the owner: root always, a user with its own. Never for an empty
- * owner, except for root. */
+/* Whether all that belongs to the owner is open to it: to root everything, to a user its own. An empty owner belongs to
+ * root alone. */
 bool identity_owns(const struct identity *identity, str owner_canonical_id);
 
-/* OK or ERR_ACCESS_DENIED. The rule today: in anonymous mode everything; root everything; a user everything on buckets it
- * owns, and what touches no existing bucket (list its buckets, create one; a missing bucket is then reported as missing);
- * anonymous nothing. */
+/* OK or ERR_ACCESS_DENIED. The rule today: root may do everything. A user may do what begins with "s3:", to buckets it
+ * owns and where no bucket exists (list its buckets, create one, be told that one is missing). Anonymous may do nothing,
+ * except that in anonymous mode everybody may do everything that begins with "s3:". */
 enum err iam_authorise(const struct identity *identity, const struct access_request *request,
                        struct fail *fail);

@@ -1,6 +1,7 @@
 /* sigv4: AWS Signature Version 4 as S3 uses it, the server's side: what a request claims (parse), whether the claim is
- * acceptable now (check), whether it was made with the secret (verify), and the signatures of aws-chunked bodies.
- * Source: Amazon S3 API Reference, "Authenticating Requests (AWS Signature Version 4)". The client's side is sigv4_sign.h.
+ * acceptable now (check), and whether it was made with the secret (verify).
+ * Source: Amazon S3 API Reference, "Authenticating Requests (AWS Signature Version 4)". The client's side:
+ * sigv4_sign.h; the chunks of a streaming body: sigv4_chain.h.
  *
  * The order of a request: sig_detect, sigv4_parse, sigv4_check, look up the access key, find or derive the signing key
  * (sigv4_cache.h), sigv4_verify, and for a streaming payload sigv4_chain_begin.
@@ -20,6 +21,7 @@ enum {
     SIGV4_SIGNATURE_SIZE = 32,
     SIGV4_SIGNATURE_HEX_LEN = 64,
     SIGV4_ACCESS_KEY_MAX = 128,  /* bytes */
+    SIGV4_SECRET_MAX = 128,      /* bytes */
     SIGV4_REGION_MAX = 64,       /* bytes */
     SIGV4_SERVICE_MAX = 32,      /* bytes */
     SIGV4_SIGNED_HEADERS_MAX = 100, /* names in SignedHeaders */
@@ -128,5 +130,6 @@ enum err sigv4_verify(const struct sigv4 *sig, const struct sig_request *request
                       const uint8_t key[SIGV4_KEY_SIZE], struct arena *arena,
                       struct sigv4_mismatch *out_mismatch, struct fail *fail);
 
-/* The four HMAC steps from a secret to the key of one day, region and service. */
+/* The four HMAC steps from a secret to the key of one day, region and service. Asserts 1 to SIGV4_SECRET_MAX
+ * bytes of secret, which keys.h and secret.h see to. */
 void sigv4_signing_key(str secret, str date, str region, str service, uint8_t out[SIGV4_KEY_SIZE]);

@@ -2,7 +2,8 @@
  * of the request head; the trailer's covers the last chunk's. Source: Amazon S3 API Reference, "Signature Calculations:
  * Transferring Payload in Multiple Chunks" and "Including Trailing Headers".
  *
- * A chain is a plain value without owned memory; it copies what it needs, so the head may be gone. One owner at a time. */
+ * A chain is a plain value without owned memory; it copies what it needs, so the head may be gone. One owner at a
+ * time. */
 #pragma once
 
 #include "iam/sigv4.h"
@@ -21,8 +22,8 @@ void sigv4_chain_begin(struct sigv4_chain *chain, const struct sigv4 *sig,
                        const uint8_t key[SIGV4_KEY_SIZE]);
 
 /* Compares the signature of the next chunk, whose bytes have this SHA-256, in constant time; on OK the chain moves on.
- * The last chunk, of zero bytes, is a chunk too. ERR_SIGNATURE_MISMATCH, also for a signature that is not 64 hex digits;
- * after it the chain must not be used. */
+ * The last chunk, of zero bytes, is a chunk too. ERR_SIGNATURE_MISMATCH, also for a signature that is not 64 hex
+ * digits; after it the chain must not be used. */
 enum err sigv4_chain_verify_chunk(struct sigv4_chain *chain, const uint8_t chunk_sha256[32],
                                   str signature_hex);
 

@@ -22,11 +22,12 @@ struct sigv4_signed {
     uint8_t key[SIGV4_KEY_SIZE];
 };
 
-/* Signs by headers. The request holds the path and query exactly as they will be sent (percent-encoded), and every header
- * that will be sent, Host among them, but none of the four above. All of them are signed, except those that proxies and
+/* Signs by headers. The request holds the path and query exactly as they will be sent (percent-encoded), and every
+ * header that will be sent, Host among them, but none of the four above. All of them are signed, except those that proxies and
  * HTTP libraries change (Connection, User-Agent, Expect, Accept-Encoding, Transfer-Encoding and the like). payload_text
- * is the value of x-amz-content-sha256. ERR_BAD_URI for a broken escape, ERR_BAD_ARGUMENT for a request without Host,
- * ERR_TOO_LARGE for too many headers or parameters. */
+ * is the value of x-amz-content-sha256. ERR_BAD_URI for a broken escape, ERR_BAD_ARGUMENT for a request without Host
+ * and for a signer whose names or secret are empty or longer than sigv4.h allows, ERR_BAD_PAYLOAD_HASH, ERR_TOO_LARGE for
+ * too many headers or parameters. */
 enum err sigv4_sign_headers(const struct sigv4_signer *signer, const struct sig_request *request,
                             str payload_text, struct arena *arena, struct sigv4_signed *out);
 
