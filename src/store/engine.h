@@ -39,10 +39,13 @@ enum err row_get(struct tx *tx, enum table_id table, void *row, struct arena *ar
 enum err blob_read(struct tx *tx, const struct blob *blob, void *dst);
 
 /* Walks rows in key order. Only rows that agree with *from in its first prefix_count key columns; starts at the first row
- * whose key is not below *from's. */
+ * whose key is not below *from's. The columns of *from must all be set up to the last of the key. A cursor of an update sees
+ * what the update has written by the time of each call, so rows may be put and deleted while it walks. */
 enum err cursor_open(struct tx *tx, enum table_id table, const void *from, size_t prefix_count,
                      struct cursor **out_cursor);
-/* The next row; ERR_NOT_FOUND at the end. Its strings are valid until the next call on this cursor. */
+/* The next row; ERR_NOT_FOUND at the end, ERR_WOULD_BLOCK where the view is NOWAIT and the next row lies on the disk (ask
+ * again later, or go on from the last row that was seen with a cursor of another view), ERR_CORRUPT. The row's strings are
+ * valid until the next call on this cursor. */
 enum err cursor_next(struct cursor *cursor, void *out_row);
 /* Moves on: cursor_next then gives the first row whose key is not below *from's. Never moves back. */
 enum err cursor_seek(struct cursor *cursor, const void *from);
@@ -74,7 +77,9 @@ void catalog_update(struct engine *engine, struct update *update);
 /* The same, waited for; worker. `done` is not used. */
 enum err catalog_update_wait(struct engine *engine, struct update *update);
 
-/* Writes the row, replacing one of the same key. Strings and blob bytes are copied. */
+/* Writes the row, replacing one of the same key. Strings and blob bytes are copied. ERR_TOO_LARGE: see store/rows.h; the update
+ * as a whole may be UPDATE_BYTES_MAX. */
+enum { UPDATE_BYTES_MAX = 32 << 20 };
 enum err row_put(struct tx *tx, enum table_id table, const void *row);
 /* Removes it; OK when it was not there. */
 enum err row_delete(struct tx *tx, enum table_id table, const void *row);
@@ -89,19 +94,22 @@ size_t extent_block_size(const struct engine *engine);
 /* size_hint: expected length, 0 when not known. Worker. ERR_NO_SPACE, ERR_IO, ERR_READ_ONLY. */
 enum err extent_begin(struct engine *engine, uint64_t size_hint, struct extent_writer **out_writer);
 enum err extent_write(struct extent_writer *writer, const void *data, size_t len, uint64_t offset); /* worker */
-/* Makes it durable and fills id, length, block_size, block_crcs (in the arena) and created_ms of the row, which the caller then puts
+/* length: the end of what was written; ERR_BAD_INPUT when that is not so, or when a piece before it is missing.
+ * Makes it durable and fills id, length, block_size, block_crcs (in the arena) and created_ms of the row, which the caller then puts
  * with its count of references. The writer is gone after it, whatever it returns. Until that row is committed the extent
  * belongs to nobody: a crash, or extent_drop, removes it. Worker. */
 enum err extent_seal(struct extent_writer *writer, uint64_t length, struct arena *arena, struct extent_row *out_row);
 void extent_abort(struct extent_writer *writer); /* removes what was written; null is allowed; worker */
 
 /* An extent opened for reading: a value that holds it (an open descriptor, say), so that a drop that comes meanwhile does
- * no harm. The row's strings must outlive it. */
+ * no harm. The row's strings must outlive it. ERR_NOT_FOUND when there is no such extent: it was dropped, or, if the row is
+ * still there, is lost. ERR_CORRUPT when the row contradicts itself. */
 struct extent_reader;
 enum err extent_open(struct engine *engine, const struct extent_row *row, enum view_flags flags,
                      struct extent_reader **out_reader);
-/* Gives bytes from `offset` on: at most len, at least one, verified block by block (whole blocks are read into dst, which has
- * room for len bytes and len >= 2 blocks). *out_data is the part of dst that begins at offset. */
+/* Gives bytes from `offset` on, which is below the length: at most len, at least one, verified block by block (whole blocks
+ * are read into dst, which has room for len bytes and len >= 2 blocks). *out_data is the part of dst that begins at offset.
+ * Any thread with VIEW_NOWAIT, else worker. Several threads may read through one reader. */
 enum err extent_read(struct extent_reader *reader, uint64_t offset, void *dst, size_t len, enum view_flags flags,
                      str *out_data);
 /* The descriptor and file position of a span that may be sent unverified (sendfile); ERR_NOT_IMPLEMENTED where there is none. */

@@ -56,15 +56,31 @@ struct table {
 /* The description; asserts that the id exists. */
 const struct table *table_of(enum table_id id);
 
+/* The blob column of a row, or null when its table has none. */
+struct blob *row_blob(const struct table *table, void *row);
+const struct blob *row_blob_const(const struct table *table, const void *row);
+
+/* What a row may be at most; row_put answers ERR_TOO_LARGE beyond. */
+enum {
+    ROW_KEY_MAX = 4096,       /* encoded key columns */
+    ROW_VALUE_MAX = 4 << 20,  /* encoded other columns */
+    ROW_BLOB_MAX = 16 << 20,
+};
+
 /* Keys as bytes whose memcmp order is the order of the rows: table number, then each key column: U64 big-endian, U64_DESC
  * its complement, STR raw when it is the last column, else with 00 as 00 FF and ended by 00 01. */
 struct buf;
 void row_key_encode(const struct table *table, const void *row, struct buf *out);
 /* Only the first `count` key columns: the common front of all rows that agree in them. */
 void row_key_encode_prefix(const struct table *table, const void *row, size_t count, struct buf *out);
+/* The end of those rows: the smallest byte string above the keys of all rows that agree in the first `count` key columns. */
+void row_key_encode_end(const struct table *table, const void *row, size_t count, struct buf *out);
+/* Sets the key columns. Strings point into `key` where they lie there as they are, else into the arena. ERR_CORRUPT; the
+ * row is then not to be used. */
 enum err row_key_decode(const struct table *table, str key, struct arena *arena, void *out_row);
 
 /* The columns that are neither key nor blob: a varint with a bit for each column present (not 0, not empty), then each:
- * U64 as varint, STR as varint length and bytes. Strings of a decoded row point into `value`. */
+ * U64 as varint, STR as varint length and bytes. Strings of a decoded row point into `value`. Decoding sets every column
+ * that is not part of the key, the blob to empty; after ERR_CORRUPT the row is not to be used. */
 void row_value_encode(const struct table *table, const void *row, struct buf *out);
 enum err row_value_decode(const struct table *table, str value, void *out_row);
