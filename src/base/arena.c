@@ -42,7 +42,8 @@ struct arena {
     _Alignas(max_align_t) char first[];
 };
 
-_Static_assert(sizeof(struct arena) < FIRST_SIZE / 4, "the struct leaves the first chunk most of its space");
+_Static_assert(sizeof(struct arena) < FIRST_SIZE / 4,
+               "the struct leaves the first chunk most of its space");
 
 static void start_over(struct arena *arena)
 {

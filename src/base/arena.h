@@ -20,14 +20,16 @@ void arena_reset(struct arena *arena); /* runs the cleanups, keeps the first chu
 void *arena_alloc(struct arena *arena, size_t size);
 void *arena_zalloc(struct arena *arena, size_t size);
 #define arena_new_of(arena, type) ((type *)arena_zalloc((arena), sizeof(type)))
-#define arena_new_array(arena, type, count) ((type *)arena_zalloc((arena), mem_size_mul(sizeof(type), (count))))
+#define arena_new_array(arena, type, count)                                                        \
+    ((type *)arena_zalloc((arena), mem_size_mul(sizeof(type), (count))))
 
 /* For sizes from outside: null when the cap would be passed. */
 void *arena_try_alloc(struct arena *arena, size_t size);
 
 /* Copies into the arena. The results are also terminated with a zero byte (not counted in len). */
 str arena_str(struct arena *arena, str s);
-str arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+str arena_printf(struct arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 str arena_vprintf(struct arena *arena, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
 /* Joins count pieces. */

@@ -44,8 +44,8 @@ static bool grow(struct buf *buf, size_t size)
     if (capacity < needed || capacity > buf->cap_bytes)
         capacity = buf->cap_bytes;
     size_t allocation;
-    char *ptr = size_add_checked(capacity, 1, &allocation) ? mem_try_resize(buf->ptr, allocation)
-                                                           : NULL;
+    char *ptr =
+        size_add_checked(capacity, 1, &allocation) ? mem_try_resize(buf->ptr, allocation) : NULL;
     if (!ptr)
         return fail(buf, ERR_NO_MEMORY);
     buf->ptr = ptr;

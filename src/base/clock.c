@@ -74,12 +74,12 @@ static void set_day(struct date *date, int64_t days)
     unsigned day_of_era = (unsigned)(since % DAYS_IN_400_YEARS);
     unsigned year_of_era =
         (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    unsigned day_of_year =
-        day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     unsigned month = (5 * day_of_year + 2) / 153;
     date->day = day_of_year - (153 * month + 2) / 5 + 1;
     date->month = month < 10 ? month + 3 : month - 9;
-    date->year = (unsigned)(since / DAYS_IN_400_YEARS) * 400 + year_of_era + (date->month <= 2) - 400;
+    date->year =
+        (unsigned)(since / DAYS_IN_400_YEARS) * 400 + year_of_era + (date->month <= 2) - 400;
     date->weekday = (unsigned)((since + 3) % 7);
 }
 

@@ -1,5 +1,5 @@
 /* CRC32 and CRC32C come from ISA-L, which picks the fastest code for the processor; it lacks CRC64NVME (crc64.c).
- * Measured here, GB/s of 4 KiB | 1 MiB in cache: CRC32 51 | 60, CRC32C 61 | 61, CRC64NVME 0 | 0. */
+ * Measured here, GB/s of 4 KiB | 1 MiB in cache: CRC32 51 | 60, CRC32C 61 | 61, CRC64NVME 13 | 14. */
 #include "base/crc.h"
 
 #include <isa-l/crc.h>

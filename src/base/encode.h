@@ -6,13 +6,14 @@
 #include "base/buf.h"
 
 void hex_encode(const void *src, size_t len, char *dst); /* 2 * len lower-case digits */
-enum err hex_decode(str text, void *dst);                /* text.len / 2 bytes; either case; ERR_BAD_INPUT */
+enum err hex_decode(str text, void *dst); /* text.len / 2 bytes; either case; ERR_BAD_INPUT */
 
 static inline size_t base64_encoded_len(size_t len)
 {
     return (len + 2) / 3 * 4;
 }
-void base64_encode(const void *src, size_t len, char *dst); /* base64_encoded_len(len) bytes, padded */
+void base64_encode(const void *src, size_t len,
+                   char *dst); /* base64_encoded_len(len) bytes, padded */
 /* Strict: padded, no spaces, zero trailing bits. dst has room for text.len / 4 * 3 bytes. */
 enum err base64_decode(str text, void *dst, size_t *out_len);
 

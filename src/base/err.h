@@ -5,13 +5,11 @@
  */
 #pragma once
 
-enum [[nodiscard]] err {
-    OK = 0,
+enum [[nodiscard]] err{OK = 0,
 #define ERR(name, fact) ERR_##name,
 #include "base/err.def"
 #undef ERR
-    ERR_COUNT
-};
+                       ERR_COUNT};
 
 /* The row's name ("NO_SUCH_KEY") and its short fact ("the key does not exist"); static strings. */
 const char *err_name(enum err err);

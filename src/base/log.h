@@ -1,7 +1,7 @@
 /* The program's log: one line an event, JSON or text, to standard error or a file. The only mutable global of the
  * libraries. Libraries log at debug level only; programs, the request runner and the job loops log the rest, once.
  *
- * Thread-safe: a line is written with one write(2). */
+ * Thread-safe: a line is one write(2). A file to log to should be opened with O_APPEND, so that lines never overlap. */
 #pragma once
 
 #include "base/str.h"
@@ -16,9 +16,12 @@ struct log_field {
     str text;
     uint64_t number;
 };
-#define LOG_STR(name_, value_) ((struct log_field){.name = (name_), .kind = LOG_FIELD_STR, .text = (value_)})
-#define LOG_U64(name_, value_) ((struct log_field){.name = (name_), .kind = LOG_FIELD_U64, .number = (uint64_t)(value_)})
-#define LOG_I64(name_, value_) ((struct log_field){.name = (name_), .kind = LOG_FIELD_I64, .number = (uint64_t)(value_)})
+#define LOG_STR(name_, value_)                                                                     \
+    ((struct log_field){.name = (name_), .kind = LOG_FIELD_STR, .text = (value_)})
+#define LOG_U64(name_, value_)                                                                     \
+    ((struct log_field){.name = (name_), .kind = LOG_FIELD_U64, .number = (uint64_t)(value_)})
+#define LOG_I64(name_, value_)                                                                     \
+    ((struct log_field){.name = (name_), .kind = LOG_FIELD_I64, .number = (uint64_t)(value_)})
 
 void log_configure(enum log_level level, enum log_format format, int fd);
 bool log_wants(enum log_level level);
@@ -27,8 +30,10 @@ bool log_wants(enum log_level level);
 #define log_event(level, area, message, ...)                                                       \
     do {                                                                                           \
         if (log_wants(level))                                                                      \
-            log_write((level), (area), (message),                                                  \
-                      (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, )(struct log_field){0}}); \
+            log_write(                                                                             \
+                (level), (area), (message),                                                        \
+                (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, )(struct log_field){0}});      \
     } while (0)
 /* `field` ends with a row whose name is null. */
-void log_write(enum log_level level, const char *area, const char *message, const struct log_field *field);
+void log_write(enum log_level level, const char *area, const char *message,
+               const struct log_field *field);

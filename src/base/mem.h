@@ -5,13 +5,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-void *mem_alloc(size_t size);               /* uninitialised */
-void *mem_zalloc(size_t size);              /* zeroed */
+void *mem_alloc(size_t size);  /* uninitialised */
+void *mem_zalloc(size_t size); /* zeroed */
 void *mem_resize(void *ptr, size_t size);
-void *mem_try_alloc(size_t size);           /* null when refused */
+void *mem_try_alloc(size_t size); /* null when refused */
 void *mem_try_resize(void *ptr, size_t size);
 void *mem_alloc_aligned(size_t alignment, size_t size); /* size is rounded up to the alignment */
-void mem_free(void *ptr);                   /* null is allowed */
+void mem_free(void *ptr);                               /* null is allowed */
 
 #define mem_new(type) ((type *)mem_zalloc(sizeof(type)))
 #define mem_new_array(type, count) ((type *)mem_zalloc(mem_size_mul(sizeof(type), (count))))

@@ -16,7 +16,10 @@ typedef struct str {
 /* A str over a string literal. */
 #define STR(literal) ((str){"" literal, sizeof(literal) - 1})
 /* The same, for static initialisers. */
-#define STR_INIT(literal) {"" literal, sizeof(literal) - 1}
+#define STR_INIT(literal)                                                                          \
+    {                                                                                              \
+        "" literal, sizeof(literal) - 1                                                            \
+    }
 /* For printf: "%.*s". */
 #define STR_ARG(s) (int)(s).len, (s).ptr
 
