@@ -1,0 +1,36 @@
+/* command: the program's commands as a table, and what they share. */
+#pragma once
+
+#include "base/fail.h"
+#include "base/str.h"
+
+/* What the program ends with. */
+enum exit_code {
+    EXIT_DONE = 0,   /* it worked; the server was asked to end and did */
+    EXIT_FAILED = 1, /* it did not work; the reason is on standard error */
+    EXIT_USAGE = 2,  /* a wrong command, flag or setting: trying again will not help */
+};
+
+struct command {
+    const char *name;
+    const char *summary; /* one line, no full stop */
+    /* What follows the command's name. Flags of the command may be anywhere in it. */
+    enum exit_code (*run)(const struct command *command, const char *const *argument, size_t count);
+    void (*write_help)(const struct command *command); /* to standard output */
+};
+
+enum exit_code serve_run(const struct command *command, const char *const *argument, size_t count);
+enum exit_code user_run(const struct command *command, const char *const *argument, size_t count);
+enum exit_code key_run(const struct command *command, const char *const *argument, size_t count);
+enum exit_code config_run(const struct command *command, const char *const *argument, size_t count);
+enum exit_code version_run(const struct command *command, const char *const *argument, size_t count);
+void serve_help(const struct command *command);
+void user_help(const struct command *command);
+void key_help(const struct command *command);
+void config_help(const struct command *command);
+void version_help(const struct command *command);
+
+/* "pail: " and the sentence, to standard error. */
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same from a failure: its detail, or the fact that its code stands for, after "<doing>: " (may be null). */
+void complain_of(const char *doing, enum err err, const struct fail *fail);
