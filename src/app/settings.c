@@ -1,8 +1,8 @@
 #include "app/settings.h"
 
-#include <assert.h>
 #include <string.h>
 
+#include "app/nearest.h"
 #include "iam/keys.h"
 
 /* The words of each ENUM setting, by value. */
@@ -128,55 +128,13 @@ str settings_variable(const struct setting *row, struct arena *arena)
     return str_of(text, prefix.len + len);
 }
 
-/* Longer than every name in the table, so that what is cut off could not have been near. */
-enum { NEAREST_MAX = 40, NEAREST_DISTANCE = 2 };
-
-static char folded(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return (char)(c - 'A' + 'a');
-    return c == '-' || c == '.' ? '_' : c;
-}
-
-static unsigned min_of(unsigned a, unsigned b)
-{
-    return a < b ? a : b;
-}
-
-/* Letters to add, drop, change or swap with a neighbour until a is b (optimal string alignment). Both are short. */
-static unsigned distance(str a, str b)
-{
-    unsigned cost[NEAREST_MAX + 1][NEAREST_MAX + 1];
-    assert(a.len <= NEAREST_MAX && b.len <= NEAREST_MAX);
-    for (unsigned i = 0; i <= a.len; i++)
-        cost[i][0] = i;
-    for (unsigned j = 0; j <= b.len; j++)
-        cost[0][j] = j;
-    for (size_t i = 1; i <= a.len; i++) {
-        for (size_t j = 1; j <= b.len; j++) {
-            char left = folded(a.ptr[i - 1]), right = folded(b.ptr[j - 1]);
-            unsigned best = cost[i - 1][j - 1] + (left != right);
-            best = min_of(best, min_of(cost[i - 1][j], cost[i][j - 1]) + 1);
-            bool swapped = i > 1 && j > 1 && left == folded(b.ptr[j - 2]) && folded(a.ptr[i - 2]) == right;
-            cost[i][j] = swapped ? min_of(best, cost[i - 2][j - 2] + 1) : best;
-        }
-    }
-    return cost[a.len][b.len];
-}
-
 const struct setting *settings_nearest(str written)
 {
     const struct setting *nearest = NULL;
-    unsigned least = NEAREST_DISTANCE + 1;
-    if (written.len > NEAREST_MAX)
-        return NULL;
+    size_t best = SIZE_MAX;
     for (size_t i = 0; i < SETTINGS_COUNT; i++) {
-        str name = str_from(settings_table[i].name);
-        unsigned steps = distance(written, name);
-        if (steps < least && steps * 2 < name.len) {
-            least = steps;
+        if (word_is_nearer(written, str_from(settings_table[i].name), &best))
             nearest = &settings_table[i];
-        }
     }
     return nearest;
 }

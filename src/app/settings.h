@@ -126,8 +126,7 @@ const struct setting *settings_find_flag(str flag);
 str settings_flag(const struct setting *row, struct arena *arena);
 str settings_variable(const struct setting *row, struct arena *arena);
 
-/* The name in the table nearest to what was written, or null when nothing is near: at most two letters wrong, missing,
- * added or swapped, and fewer than half of them. Dashes count as underscores. */
+/* The row whose name is nearest to what was written (app/nearest.h), or null when nothing is near. */
 const struct setting *settings_nearest(str written);
 
 static inline enum setting_id settings_id(const struct setting *row)
