@@ -1,0 +1,32 @@
+/* Listing: keys in byte order, with prefix and delimiter. A common prefix is shown once and then skipped by one seek, so a
+ * page costs what it shows, never what it hides. */
+#pragma once
+
+#include "object/store.h"
+
+struct list_args {
+    uint64_t bucket_id;
+    str prefix;
+    str delimiter;   /* empty: none; any length */
+    str after;       /* entries above this one: a key, or a common prefix, whose keys are all skipped; empty: from the start */
+    size_t max_count; /* keys and prefixes together */
+};
+
+/* Told of each entry in order. `row` is null for a common prefix. Strings are valid during the call. An error ends the walk. */
+struct list_visitor {
+    enum err (*entry)(struct list_visitor *visitor, str key_or_prefix, const struct object_row *row);
+};
+
+struct list_result {
+    bool is_truncated;
+    str last;        /* the last entry shown, in the arena: the next page's `after` */
+    size_t count;
+};
+enum err object_list(struct tx *tx, const struct list_args *args, struct list_visitor *visitor, struct arena *arena,
+                     struct list_result *out_result);
+
+/* The smallest byte string above all those that begin with s; false when there is none (all FF). The result is in the arena. */
+bool str_successor(struct arena *arena, str s, str *out);
+
+/* The part of the key up to and with the first delimiter behind the prefix (which the key begins with); false when there is none. */
+bool common_prefix_of(str key, str prefix, str delimiter, str *out);

@@ -1,0 +1,367 @@
+#include "object/object.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "object/reader.h"
+#include "object/store_int.h"
+
+/* ---- Reading ---- */
+
+enum err bucket_find(struct tx *tx, str name, struct arena *arena, struct bucket_row *out_row)
+{
+    return bucket_get(tx, name, arena, out_row);
+}
+
+enum err object_find(struct tx *tx, uint64_t bucket_id, str key, str version_id, struct arena *arena,
+                     struct object_row *out_row)
+{
+    if (version_id.len > 0 && !str_eq(version_id, STR("null")))
+        return ERR_NO_SUCH_VERSION;
+    struct object_row row = {.bucket_id = bucket_id, .key = key};
+    enum err err = row_get(tx, TABLE_object, &row, arena);
+    if (err == ERR_NOT_FOUND)
+        return version_id.len > 0 ? ERR_NO_SUCH_VERSION : ERR_NO_SUCH_KEY;
+    TRY(err);
+    *out_row = row;
+    return OK;
+}
+
+static enum err whole_as_part(const struct object_row *row, uint64_t number, struct object_part *out_part)
+{
+    if (number != 1)
+        return ERR_BAD_PART_NUMBER;
+    *out_part = (struct object_part){.number = 1, .size = row->size};
+    return OK;
+}
+
+enum err object_part_find(struct tx *tx, const struct object_row *row, uint64_t number, struct arena *arena,
+                          struct object_part *out_part)
+{
+    if (row->manifest_id == 0)
+        return whole_as_part(row, number, out_part);
+    struct object_part *part;
+    size_t count;
+    bool more;
+    TRY(object_part_list(tx, row, number - 1, 1, arena, &part, &count, &more));
+    if (count == 0 || part->number != number)
+        return ERR_BAD_PART_NUMBER;
+    *out_part = *part;
+    return OK;
+}
+
+/* Part numbers ascend with the offset, so the first piece of a number above `after` is found by bisection: a part costs the
+ * same however many there are. */
+static enum err piece_offset_after(struct tx *tx, const struct object_row *row, uint64_t after, struct arena *arena,
+                                   uint64_t *out_offset)
+{
+    uint64_t low = 0, high = row->size;
+    while (after > 0 && low < high) {
+        struct piece_row from = {.manifest_id = row->manifest_id, .offset = low + (high - low) / 2};
+        struct piece_row piece;
+        TRY(row_find_before(tx, TABLE_piece, &from, 1, &piece, arena));
+        if (piece.part_number > after)
+            high = piece.offset;
+        else
+            low = piece.offset + piece.length;
+    }
+    *out_offset = low;
+    return OK;
+}
+
+enum err object_part_list(struct tx *tx, const struct object_row *row, uint64_t after, size_t max_count,
+                          struct arena *arena, struct object_part **out_part, size_t *out_count,
+                          bool *out_is_truncated)
+{
+    struct piece_row from = {.manifest_id = row->manifest_id};
+    struct piece_row piece;
+    struct cursor *cursor;
+    TRY(piece_offset_after(tx, row, after, arena, &from.offset));
+    TRY(cursor_open(tx, TABLE_piece, &from, 1, &cursor));
+    struct object_part *part = arena_new_array(arena, struct object_part, max_count + 1);
+    size_t count = 0;
+    bool is_truncated = false;
+    enum err err;
+    while ((err = cursor_next(cursor, &piece)) == OK) {
+        if (piece.part_size == 0 && count > 0)
+            continue; /* a further piece of the part before */
+        if (count == max_count) {
+            is_truncated = true;
+            break;
+        }
+        part[count++] = (struct object_part){.number = piece.part_number,
+                                             .offset = piece.offset,
+                                             .size = piece.part_size,
+                                             .part_count = row->part_count,
+                                             .checksum = arena_str(arena, piece.part_checksum)};
+    }
+    cursor_close(cursor);
+    if (err != OK && err != ERR_NOT_FOUND)
+        return err;
+    *out_part = part;
+    *out_count = count;
+    *out_is_truncated = is_truncated;
+    return OK;
+}
+
+/* ---- Writing ---- */
+
+/* Reads the current version for a change; *out_current is null when there is none. */
+static enum err current_get(struct tx *tx, uint64_t bucket_id, str key, struct arena *arena,
+                            struct object_row *row, struct object_row **out_current)
+{
+    *row = (struct object_row){.bucket_id = bucket_id, .key = key};
+    enum err err = row_get(tx, TABLE_object, row, arena);
+    if (err != OK && err != ERR_NOT_FOUND)
+        return err;
+    *out_current = err == OK ? row : NULL;
+    return OK;
+}
+
+enum err object_replace(struct tx *tx, const struct bucket_row *bucket, const struct object_row *current,
+                        struct object_row *row, struct arena *arena)
+{
+    int64_t now_us = clock_real_us();
+    row->bucket_id = bucket->id;
+    row->sequence = (uint64_t)now_us;
+    if (current != NULL && row->sequence <= current->sequence)
+        row->sequence = current->sequence + 1;
+    row->modified_ms = (uint64_t)(now_us / 1000);
+    struct usage_change change = {.object_count = 1, .object_bytes = (int64_t)row->size};
+    if (current != NULL) {
+        TRY(version_body_let_go(tx, current, arena));
+        change.object_count = 0;
+        change.object_bytes -= (int64_t)current->size;
+    }
+    TRY(row_put(tx, TABLE_object, row));
+    return usage_add(tx, bucket->id, &change, arena);
+}
+
+/* The body's place in the row; an extent's row comes into the catalogue here, with its first reference. */
+static enum err body_place(struct tx *tx, const struct body *body, struct object_row *row)
+{
+    str bytes = body_inline(body);
+    row->body = (struct blob){.bytes = bytes.ptr, .length = bytes.len};
+    const struct extent_row *sealed = body_extent(body);
+    if (sealed == NULL)
+        return OK;
+    struct extent_row extent = *sealed;
+    extent.reference_count = 1;
+    row->extent_id = extent.id;
+    row->extent_offset = 0;
+    return row_put(tx, TABLE_extent, &extent);
+}
+
+static enum err put_apply(struct update *update, struct tx *tx)
+{
+    struct object_put *put = container_of(update, struct object_put, op.update);
+    struct arena *arena = put->op.arena;
+    struct bucket_row bucket;
+    struct object_row row, *current;
+    TRY(bucket_get(tx, put->bucket, arena, &bucket));
+    TRY(current_get(tx, bucket.id, put->row.key, arena, &row, &current));
+    TRY(conditions_check_write(&put->conditions, current));
+    TRY(body_place(tx, put->body, &put->row));
+    return object_replace(tx, &bucket, current, &put->row, arena);
+}
+
+void object_put_start(struct object_put *put)
+{
+    put->row.size = body_length(put->body);
+    obj_op_start(&put->op, 0, put_apply);
+}
+
+/* S3's extra conditions on DELETE (size, time) are checked besides If-Match. */
+static enum err delete_conditions(const struct object_delete_entry *entry, const struct object_row *current)
+{
+    TRY(conditions_check_write(&entry->conditions, current));
+    if (current == NULL)
+        return OK;
+    if (entry->if_size != UINT64_MAX && entry->if_size != current->size)
+        return ERR_PRECONDITION_FAILED;
+    if (entry->if_modified_ms != 0 && entry->if_modified_ms / 1000 != (int64_t)current->modified_ms / 1000)
+        return ERR_PRECONDITION_FAILED;
+    return OK;
+}
+
+static enum err delete_one(struct tx *tx, const struct bucket_row *bucket, const struct object_delete_entry *entry,
+                           struct arena *arena)
+{
+    struct object_row row, *current;
+    TRY(current_get(tx, bucket->id, entry->key, arena, &row, &current));
+    TRY(delete_conditions(entry, current));
+    /* A version that does not exist is deleted already. */
+    if (current == NULL || (entry->version_id.len > 0 && !str_eq(entry->version_id, STR("null"))))
+        return OK;
+    TRY(version_body_let_go(tx, current, arena));
+    TRY(row_delete(tx, TABLE_object, current));
+    const struct usage_change change = {.object_count = -1, .object_bytes = -(int64_t)current->size};
+    return usage_add(tx, bucket->id, &change, arena);
+}
+
+/* Refusals belong to one entry; anything else is the whole update's failure. */
+static bool is_refusal(enum err err)
+{
+    return err == ERR_PRECONDITION_FAILED || err == ERR_NO_SUCH_KEY || err == ERR_NO_SUCH_VERSION;
+}
+
+static enum err delete_apply(struct update *update, struct tx *tx)
+{
+    struct object_delete *del = container_of(update, struct object_delete, op.update);
+    struct bucket_row bucket;
+    TRY(bucket_get(tx, del->bucket, del->op.arena, &bucket));
+    for (size_t i = 0; i < del->count; i++) {
+        struct object_delete_entry *entry = &del->entry[i];
+        entry->result = delete_one(tx, &bucket, entry, del->op.arena);
+        if (entry->result != OK && !is_refusal(entry->result))
+            return entry->result;
+    }
+    return OK;
+}
+
+void object_delete_start(struct object_delete *del)
+{
+    obj_op_start(&del->op, UPDATE_FREES, delete_apply);
+}
+
+/* ---- Copy ---- */
+
+static void keep_source_headers(const struct object_row *source, struct object_row *row)
+{
+    row->content_type = source->content_type;
+    row->content_encoding = source->content_encoding;
+    row->content_disposition = source->content_disposition;
+    row->content_language = source->content_language;
+    row->cache_control = source->cache_control;
+    row->expires = source->expires;
+    row->metadata = source->metadata;
+}
+
+/* The new version refers to the source's body; inline bytes are small, and the engine moves them. */
+static void share_body(const struct object_row *source, struct object_row *row)
+{
+    row->size = source->size;
+    row->md5 = source->md5;
+    row->part_count = source->part_count;
+    row->extent_id = source->extent_id;
+    row->extent_offset = source->extent_offset;
+    row->manifest_id = source->manifest_id;
+    row->encryption = source->encryption;
+    row->encryption_key_id = source->encryption_key_id;
+    row->encryption_state = source->encryption_state;
+    row->body = source->body;
+    row->upload_id = (str){0};
+}
+
+static void copy_checksum(const struct object_copy *copy, struct object_row *row)
+{
+    if (copy->checksum_kind == CHECKSUM_NONE) {
+        row->checksum_kind = copy->source.checksum_kind;
+        row->checksum_type = copy->source.checksum_type;
+        row->checksum = copy->source.checksum;
+        return;
+    }
+    row->checksum_kind = copy->checksum_kind;
+    row->checksum_type = CHECKSUM_FULL_OBJECT;
+    row->checksum = copy->checksum;
+}
+
+static enum err copy_source_get(struct object_copy *copy, struct tx *tx)
+{
+    struct bucket_row bucket;
+    TRY(bucket_get(tx, copy->source_bucket, copy->op.arena, &bucket));
+    TRY(object_find(tx, bucket.id, copy->source_key, copy->source_version_id, copy->op.arena, &copy->source));
+    if (copy->expected_sequence != 0 && copy->source.sequence != copy->expected_sequence)
+        return ERR_RETRY;
+    enum err err = conditions_check_read(&copy->source_conditions, &copy->source);
+    return err == ERR_NOT_MODIFIED ? ERR_PRECONDITION_FAILED : err;
+}
+
+static enum err copy_apply(struct update *update, struct tx *tx)
+{
+    struct object_copy *copy = container_of(update, struct object_copy, op.update);
+    struct arena *arena = copy->op.arena;
+    struct bucket_row bucket;
+    struct object_row row, *current;
+    TRY(copy_source_get(copy, tx));
+    TRY(bucket_get(tx, copy->bucket, arena, &bucket));
+    TRY(current_get(tx, bucket.id, copy->row.key, arena, &row, &current));
+    TRY(conditions_check_write(&copy->conditions, current));
+    if (!copy->replaces_metadata)
+        keep_source_headers(&copy->source, &copy->row);
+    if (!copy->replaces_tags) {
+        copy->row.tags = copy->source.tags;
+        copy->row.tag_count = copy->source.tag_count;
+    }
+    share_body(&copy->source, &copy->row);
+    copy_checksum(copy, &copy->row);
+    /* Held before the old version is let go: it may be the same body. */
+    TRY(version_body_hold(tx, &copy->source, arena));
+    return object_replace(tx, &bucket, current, &copy->row, arena);
+}
+
+void object_copy_start(struct object_copy *copy)
+{
+    obj_op_start(&copy->op, 0, copy_apply);
+}
+
+static void nothing(void *context)
+{
+    (void)context;
+}
+
+static enum err digest_all(struct obj_reader *reader, struct digest *digest)
+{
+    str bytes;
+    enum err err;
+    while ((err = obj_reader_read_wait(reader, &bytes)) == OK)
+        digest_update(digest, bytes.ptr, bytes.len);
+    return err == ERR_NOT_FOUND ? OK : err;
+}
+
+/* Finds the version and opens the range in one view, since inline bytes belong to it. *out_reader is null for no bytes. */
+static enum err checksum_open(struct store *store, const struct object_checksum_args *args, struct arena *arena,
+                              struct object_row *row, struct obj_reader **out_reader)
+{
+    struct tx *tx;
+    struct bucket_row bucket;
+    TRY(view_begin(store->engine, VIEW_WAIT, &tx));
+    enum err err = bucket_get(tx, args->bucket, arena, &bucket);
+    if (err == OK)
+        err = object_find(tx, bucket.id, args->key, args->version_id, arena, row);
+    uint64_t length = args->length > 0 ? args->length : row->size;
+    if (err == OK && length > 0) {
+        const struct obj_reader_options options = {.store = store,
+                                                   .arena = arena,
+                                                   .row = row,
+                                                   .offset = args->offset,
+                                                   .length = length,
+                                                   .ready = nothing};
+        err = args->offset + length > row->size ? ERR_BAD_RANGE
+                                                : obj_reader_open(tx, VIEW_WAIT, &options, out_reader);
+    }
+    view_end(tx);
+    return err;
+}
+
+enum err object_checksum_wait(struct store *store, const struct object_checksum_args *args, struct arena *arena,
+                              struct object_row *out_row, str *out_checksum)
+{
+    struct obj_reader *reader = NULL;
+    struct object_row *row = arena_new_of(arena, struct object_row);
+    TRY(checksum_open(store, args, arena, row, &reader));
+    struct digest digest;
+    digest_init(&digest, DIGEST_BIT(args->kind));
+    enum err err = reader == NULL ? OK : digest_all(reader, &digest);
+    if (reader != NULL)
+        obj_reader_close(reader, nothing);
+    digest_finish(&digest);
+    if (err == OK) {
+        *out_checksum = arena_str(arena, digest_checksum(&digest, args->kind));
+        *out_row = *row;
+    }
+    digest_release(&digest);
+    return err;
+}

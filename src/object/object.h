@@ -1,0 +1,86 @@
+/* Objects: lookup, put, delete, copy. Versioning is not served yet: every version is the null version. */
+#pragma once
+
+#include "object/body.h"
+#include "object/conditions.h"
+#include "object/store.h"
+
+/* ---- Reading ---- */
+
+/* Inside a view. ERR_NO_SUCH_BUCKET. */
+enum err bucket_find(struct tx *tx, str name, struct arena *arena, struct bucket_row *out_row);
+/* The current version, or the one named (version_id "null"; empty: the current one). ERR_NO_SUCH_KEY, ERR_NO_SUCH_VERSION. */
+enum err object_find(struct tx *tx, uint64_t bucket_id, str key, str version_id, struct arena *arena,
+                     struct object_row *out_row);
+/* The part of a multipart object that partNumber asks for. For any other object, number 1 is the whole.
+ * ERR_BAD_PART_NUMBER. */
+struct object_part {
+    uint64_t number, offset, size, part_count;
+    str checksum; /* empty when the upload had none */
+};
+enum err object_part_find(struct tx *tx, const struct object_row *row, uint64_t number, struct arena *arena,
+                          struct object_part *out_part);
+/* Parts with numbers above `after`, at most max_count, in order; *out_is_truncated tells whether more follow. */
+enum err object_part_list(struct tx *tx, const struct object_row *row, uint64_t after, size_t max_count,
+                          struct arena *arena, struct object_part **out_part, size_t *out_count,
+                          bool *out_is_truncated);
+
+/* ---- Writing: operations (see store.h) ---- */
+
+/* Stores a version made of `body` (finished, kept open until done). The row says all but what the commit decides: bucket_id,
+ * sequence, version_id, modified_ms, and the body's place. */
+struct object_put {
+    struct obj_op op;
+    str bucket;
+    struct object_row row; /* in: key, headers, size, md5, checksum, owner ...; out: as committed */
+    const struct body *body;
+    struct conditions conditions;
+};
+void object_put_start(struct object_put *put);
+
+/* Deletes one object, or many (each on its own: one failure does not undo the others). */
+struct object_delete_entry {
+    str key, version_id;
+    struct conditions conditions;
+    uint64_t if_size; /* UINT64_MAX: no condition */
+    int64_t if_modified_ms; /* 0: no condition; seconds matter */
+    enum err result; /* out */
+};
+struct object_delete {
+    struct obj_op op;
+    str bucket;
+    struct object_delete_entry *entry;
+    size_t count;
+};
+void object_delete_start(struct object_delete *del);
+
+/* Copies by reference: no bytes move. */
+struct object_copy {
+    struct obj_op op;
+    str source_bucket, source_key, source_version_id;
+    struct conditions source_conditions;
+    uint64_t expected_sequence; /* 0: any; else the version must still be this one, or ERR_RETRY */
+    str bucket;
+    struct conditions conditions;
+    bool replaces_metadata;     /* else the source's headers are kept */
+    bool replaces_tags;
+    struct object_row row;      /* in: key, owner, storage class, replaced headers; out: as committed */
+    enum checksum_kind checksum_kind; /* CHECKSUM_NONE: the source's is kept; else: replaced by checksum, which was computed
+                                         from the version of expected_sequence */
+    str checksum;
+    struct object_row source;   /* out */
+};
+void object_copy_start(struct object_copy *copy);
+/* Finds a version and computes a checksum of all its bytes, for copies that want another kind than the source has: its
+ * sequence is then the copy's expected_sequence. Worker; the arena is the call's alone. */
+struct object_checksum_args {
+    str bucket, key, version_id;
+    enum checksum_kind kind;
+    uint64_t offset, length; /* of the range; length 0: all of it */
+};
+enum err object_checksum_wait(struct store *store, const struct object_checksum_args *args, struct arena *arena,
+                              struct object_row *out_row, str *out_checksum);
+
+/* For src/object's own use: puts the row as the key's current version, letting go of the one before. */
+enum err object_replace(struct tx *tx, const struct bucket_row *bucket, const struct object_row *current,
+                        struct object_row *row, struct arena *arena);

@@ -1,0 +1,86 @@
+#include "object/store.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "object/store_int.h"
+
+enum { GARBAGE_GRACE_DEFAULT_MS = 2000, ID_RANDOM_BITS = 22 };
+
+uint64_t object_id_new(void)
+{
+    uint64_t random = rand_u64() & ((UINT64_C(1) << ID_RANDOM_BITS) - 1);
+    return (uint64_t)clock_real_ms() << ID_RANDOM_BITS | random;
+}
+
+struct store *store_new(const struct store_options *options)
+{
+    struct store *store = mem_new(struct store);
+    store->engine = options->engine;
+    store->workers = options->workers;
+    store->inline_max_bytes = options->inline_max_bytes;
+    store->verify_reads = options->verify_reads;
+    store->garbage_grace_ms =
+        options->garbage_grace_ms > 0 ? options->garbage_grace_ms : GARBAGE_GRACE_DEFAULT_MS;
+    budget_init(&store->upload_budget, options->io_buffer_bytes / 2);
+    budget_init(&store->download_budget, options->io_buffer_bytes / 2);
+    pins_init(&store->pins);
+    return store;
+}
+
+void store_free(struct store *store)
+{
+    if (store == NULL)
+        return;
+    pins_release(&store->pins);
+    budget_release(&store->download_budget);
+    budget_release(&store->upload_budget);
+    mem_free(store);
+}
+
+struct engine *store_engine(struct store *store)
+{
+    return store->engine;
+}
+
+struct workers *store_workers(struct store *store)
+{
+    return store->workers;
+}
+
+static void op_done(struct update *update, enum err result)
+{
+    struct obj_op *op = container_of(update, struct obj_op, update);
+    op->done(op, result);
+}
+
+void obj_op_start(struct obj_op *op, enum update_flags flags,
+                  enum err (*apply)(struct update *update, struct tx *tx))
+{
+    op->update = (struct update){.flags = flags, .apply = apply, .done = op_done};
+    catalog_update(op->store->engine, &op->update);
+}
+
+enum err bucket_get(struct tx *tx, str name, struct arena *arena, struct bucket_row *out_row)
+{
+    struct bucket_row row = {.name = name};
+    enum err err = row_get(tx, TABLE_bucket, &row, arena);
+    if (err != OK)
+        return err == ERR_NOT_FOUND ? ERR_NO_SUCH_BUCKET : err;
+    *out_row = row;
+    return OK;
+}
+
+enum err usage_add(struct tx *tx, uint64_t bucket_id, const struct usage_change *change, struct arena *arena)
+{
+    struct usage_row row = {.bucket_id = bucket_id};
+    enum err err = row_get(tx, TABLE_usage, &row, arena);
+    if (err != OK && err != ERR_NOT_FOUND)
+        return err;
+    row.object_count += (uint64_t)change->object_count;
+    row.object_bytes += (uint64_t)change->object_bytes;
+    row.version_count += (uint64_t)change->version_count;
+    row.version_bytes += (uint64_t)change->version_bytes;
+    row.upload_count += (uint64_t)change->upload_count;
+    return row_put(tx, TABLE_usage, &row);
+}
