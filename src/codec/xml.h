@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/pair.h"
 
 /* Writer. Elements nest; xml_close writes the end tag of the innermost one. Names are literals of this program. */
 struct xml_writer {
