@@ -10,8 +10,8 @@ struct buf;
 struct canon {
     const struct sigv4 *sig;
     const struct sig_request *request;
-    str path;            /* encoded once, at least "/" */
-    struct pair *query;  /* encoded and sorted, without X-Amz-Signature */
+    str path;           /* encoded once, at least "/" */
+    struct pair *query; /* encoded and sorted, without X-Amz-Signature */
     size_t query_count;
 };
 

@@ -77,7 +77,9 @@ static enum err check_signed_headers(const struct sigv4 *sig, const struct sig_r
             first = name;
         buf_append(&list, name);
     }
-    return first.len > 0 ? fail_unsigned(fail, first, buf_str(&list)) : OK;
+    if (first.len == 0)
+        return OK;
+    return fail_unsigned(fail, first, list.len > 0 ? buf_str(&list) : first);
 }
 
 static enum err check_header_time(const struct sigv4 *sig, int64_t now_ms, int64_t skew_ms,

@@ -20,10 +20,10 @@ enum {
     SIGV4_KEY_SIZE = 32,
     SIGV4_SIGNATURE_SIZE = 32,
     SIGV4_SIGNATURE_HEX_LEN = 64,
-    SIGV4_ACCESS_KEY_MAX = 128,  /* bytes */
-    SIGV4_SECRET_MAX = 128,      /* bytes */
-    SIGV4_REGION_MAX = 64,       /* bytes */
-    SIGV4_SERVICE_MAX = 32,      /* bytes */
+    SIGV4_ACCESS_KEY_MAX = 128,     /* bytes */
+    SIGV4_SECRET_MAX = 128,         /* bytes */
+    SIGV4_REGION_MAX = 64,          /* bytes */
+    SIGV4_SERVICE_MAX = 32,         /* bytes */
     SIGV4_SIGNED_HEADERS_MAX = 100, /* names in SignedHeaders */
     SIGV4_QUERY_PARAMS_MAX = 200,   /* parameters in a query that is signed */
     SIGV4_SKEW_MS = 15 * 60 * 1000,
@@ -42,9 +42,9 @@ struct sig_request {
 enum sig_kind {
     SIG_ANONYMOUS, /* carries no signature */
     SIG_V4_HEADER, /* Authorization: AWS4-... */
-    SIG_V4_QUERY,  /* presigned: X-Amz-Algorithm, X-Amz-Credential or X-Amz-Signature in the query */
-    SIG_V2,        /* Authorization: AWS ..., or AWSAccessKeyId in the query */
-    SIG_UNKNOWN,   /* an Authorization header of another scheme */
+    SIG_V4_QUERY, /* presigned: X-Amz-Algorithm, X-Amz-Credential or X-Amz-Signature in the query */
+    SIG_V2,       /* Authorization: AWS ..., or AWSAccessKeyId in the query */
+    SIG_UNKNOWN,  /* an Authorization header of another scheme */
 };
 
 /* What x-amz-content-sha256 says of the body. */
@@ -63,15 +63,16 @@ struct sigv4 {
     str date;           /* eight digits, from the credential scope */
     str region;
     str service;
-    str timestamp;      /* 20130524T000000Z, as it stands in the string to sign */
-    int64_t time_ms;    /* the same, since 1970 */
-    int64_t expires_s;  /* SIG_V4_QUERY: X-Amz-Expires as given, any value (sigv4_check judges it); else 0 */
+    str timestamp;   /* 20130524T000000Z, as it stands in the string to sign */
+    int64_t time_ms; /* the same, since 1970 */
+    int64_t
+        expires_s; /* SIG_V4_QUERY: X-Amz-Expires as given, any value (sigv4_check judges it); else 0 */
     str signed_headers; /* lower-case names joined by ';', none twice */
     uint8_t signature[SIGV4_SIGNATURE_SIZE];
     enum payload_kind payload;
-    str payload_text;   /* the value that stands last in the canonical request */
+    str payload_text;         /* the value that stands last in the canonical request */
     uint8_t payload_hash[32]; /* with PAYLOAD_HASHED, else zero */
-    str session_token;  /* x-amz-security-token or X-Amz-Security-Token; empty without one */
+    str session_token;        /* x-amz-security-token or X-Amz-Security-Token; empty without one */
 };
 
 /* Which kind of signature a request carries; a glance, without judging its form. */
@@ -95,8 +96,8 @@ enum err sigv4_parse(const struct sig_request *request, struct arena *arena, str
 
 /* What the server accepts. */
 struct sigv4_policy {
-    str region;            /* empty: any is accepted */
-    str service;           /* empty: "s3" */
+    str region;  /* empty: any is accepted */
+    str service; /* empty: "s3" */
     int64_t now_ms;
     int64_t skew_ms;       /* 0: SIGV4_SKEW_MS */
     int64_t max_expires_s; /* 0: SIGV4_EXPIRES_MAX_S */

@@ -127,20 +127,24 @@ static int compare_params(const void *a, const void *b)
     return order != 0 ? order : str_cmp(left->value, right->value);
 }
 
+/* Empty pieces, as in "a&&b", do not count. */
 static size_t count_params(str query)
 {
-    size_t count = 1;
-    for (size_t i = 0; i < query.len; i++)
-        count += query.ptr[i] == '&';
+    size_t count = 0;
+    bool at_start = true;
+    for (size_t i = 0; i < query.len; i++) {
+        count += at_start && query.ptr[i] != '&';
+        at_start = query.ptr[i] == '&';
+    }
     return count;
 }
 
 static enum err prepare_query(struct canon *canon, struct arena *arena)
 {
     str rest = canon->request->query;
-    if (rest.len == 0)
-        return OK;
     size_t max = count_params(rest);
+    if (max == 0)
+        return OK;
     if (max > SIGV4_QUERY_PARAMS_MAX)
         return ERR_TOO_LARGE;
     canon->query = arena_try_alloc(arena, max * sizeof *canon->query);

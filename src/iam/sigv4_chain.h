@@ -29,11 +29,11 @@ enum err sigv4_chain_verify_chunk(struct sigv4_chain *chain, const uint8_t chunk
 
 /* Compares x-amz-trailer-signature. `trailer` are the trailing fields as sent, without that one: names in any case,
  * values are trimmed here. ERR_SIGNATURE_MISMATCH as above; ERR_TOO_LARGE for more than SIGV4_TRAILER_FIELDS_MAX. */
-enum err sigv4_chain_verify_trailer(struct sigv4_chain *chain, const struct pair *trailer, size_t count,
-                                    str signature_hex);
+enum err sigv4_chain_verify_trailer(struct sigv4_chain *chain, const struct pair *trailer,
+                                    size_t count, str signature_hex);
 
 /* The client's side: writes 64 hex digits, and moves on. */
 void sigv4_chain_sign_chunk(struct sigv4_chain *chain, const uint8_t chunk_sha256[32],
                             char out_hex[SIGV4_SIGNATURE_HEX_LEN]);
-enum err sigv4_chain_sign_trailer(struct sigv4_chain *chain, const struct pair *trailer, size_t count,
-                                  char out_hex[SIGV4_SIGNATURE_HEX_LEN]);
+enum err sigv4_chain_sign_trailer(struct sigv4_chain *chain, const struct pair *trailer,
+                                  size_t count, char out_hex[SIGV4_SIGNATURE_HEX_LEN]);

@@ -203,7 +203,9 @@ enum err sigv4_presign(const struct sigv4_signer *signer, const struct sig_reque
     TRY(sigv4_parse_payload(STR("UNSIGNED-PAYLOAD"), &sig, NULL));
     TRY(list_signed(request->header, request->header_count, arena, &sig.signed_headers));
     presigned.query = unsigned_query(&sig, request->query, arena);
-    TRY(sign(signer, &presigned, arena, &sig, key));
+    enum err err = sign(signer, &presigned, arena, &sig, key);
+    explicit_bzero(key, sizeof key);
+    TRY(err);
     const str piece[] = {presigned.query, STR("&X-Amz-Signature="),
                          arena_hex(arena, sig.signature, SIGV4_SIGNATURE_SIZE)};
     *out_query = arena_join(arena, piece, sizeof piece / sizeof *piece);

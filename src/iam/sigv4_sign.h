@@ -10,15 +10,16 @@ struct sigv4_signer {
     str secret;
     str session_token; /* empty: none */
     str region;
-    str service;       /* empty: "s3" */
+    str service; /* empty: "s3" */
     int64_t now_ms;
 };
 
 /* The headers to send besides those of the request, and what a streaming body needs to go on. */
 struct sigv4_signed {
-    struct pair header[4]; /* x-amz-date, x-amz-content-sha256, Authorization, x-amz-security-token if there is one */
+    struct pair header
+        [4]; /* x-amz-date, x-amz-content-sha256, Authorization, x-amz-security-token if there is one */
     size_t header_count;
-    struct sigv4 sig;      /* for sigv4_chain_begin */
+    struct sigv4 sig; /* for sigv4_chain_begin */
     uint8_t key[SIGV4_KEY_SIZE];
 };
 
