@@ -25,7 +25,7 @@ const char *err_fact(enum err err)
     return row[err].fact;
 }
 
-enum err err_from_errno(int number)
+enum err err_translate_errno(int number)
 {
     switch (number) {
     case ENOSPC:

@@ -17,7 +17,15 @@ const char *err_fact(enum err err);
 
 /* Translates an errno: ENOSPC and EDQUOT to ERR_NO_SPACE, ENOMEM to ERR_NO_MEMORY, EROFS to ERR_READ_ONLY,
  * ENOENT to ERR_NOT_FOUND, EEXIST to ERR_EXISTS, EAGAIN to ERR_WOULD_BLOCK, everything else to ERR_IO. */
-enum err err_from_errno(int number);
+enum err err_translate_errno(int number);
+static inline enum err err_from_errno(int number)
+{
+    enum err err = err_translate_errno(number);
+    /* Never OK. The compiler must know it too, or it sees outputs that are not set on a success that cannot be. */
+    if (err == OK)
+        __builtin_unreachable();
+    return err;
+}
 
 /* Returns from the enclosing function when `expression` is an error. */
 #define TRY(expression)                                                                            \

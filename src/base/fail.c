@@ -32,18 +32,17 @@ write_field(char *dst, size_t size, const char *format, ...)
     va_end(args);
 }
 
-enum err fail_set(struct fail *fail, enum err code, const char *field, const char *format, ...)
+void fail_write(struct fail *fail, enum err code, const char *field, const char *format, ...)
 {
     if (!fail)
-        return code;
+        return;
     fail->code = code;
     if (fail->detail[0])
-        return code;
+        return;
     va_list args;
     va_start(args, format);
     write_text(fail->detail, sizeof(fail->detail), format, args);
     va_end(args);
     if (field)
         write_field(fail->field, sizeof(fail->field), "%s", field);
-    return code;
 }

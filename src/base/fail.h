@@ -10,7 +10,14 @@ struct fail {
     char detail[256]; /* what happened, with quoted values; may be empty */
 };
 
-/* Sets all three (field may be null) and returns code, so that a caller can write `return fail_set(...)`. A null fail
- * is allowed. The first detail wins: a later call changes the code but keeps the text that is there. */
-enum err fail_set(struct fail *fail, enum err code, const char *field, const char *format, ...)
+/* Sets all three (field may be null) and gives code, so that a caller can write `return fail_set(...)`. A null fail is
+ * allowed. The first detail wins: a later call changes the code but keeps the text that is there. A macro, so that the
+ * compiler sees that what comes out is what went in, and does not take a failure for a success without outputs. */
+#define fail_set(fail, code, field, ...)                                                           \
+    __extension__({                                                                                \
+        enum err fail_code_ = (code);                                                              \
+        fail_write((fail), fail_code_, (field), __VA_ARGS__);                                      \
+        fail_code_;                                                                                \
+    })
+void fail_write(struct fail *fail, enum err code, const char *field, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -11,6 +11,12 @@
 
 #include "base/str.h"
 
+/* The compiler cannot know that a failed assertion does not return, and sees nulls and unset values after it. */
+#pragma GCC diagnostic ignored "-Wnull-dereference"
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 #define assert_ok(expression) assert_err(expression, OK)
