@@ -125,7 +125,35 @@ static str shown_value(const struct setting *row, const struct settings *setting
     return text;
 }
 
-static void write_values_json(const struct settings_loaded *loaded, struct arena *arena, struct buf *out);
+/* {"settings": [{"name": ..., "value": ..., "source": ..., "where": ...}, ...], "warnings": [...]} */
+static void write_values_json(const struct settings_loaded *loaded, struct arena *arena, struct buf *out)
+{
+    static const char *const source_name[SETTINGS_SOURCES] = {
+        [SETTINGS_FROM_DEFAULT] = "default",
+        [SETTINGS_FROM_ENVIRONMENT] = "environment",
+        [SETTINGS_FROM_FLAG] = "flag",
+        [SETTINGS_FROM_FILE] = "file",
+    };
+    struct json_writer w;
+    json_begin(&w, out);
+    json_open_object(&w, NULL);
+    json_open_array(&w, "settings");
+    for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+        json_open_object(&w, NULL);
+        json_text(&w, "name", str_from(settings_table[i].name));
+        json_text(&w, "value", shown_value(&settings_table[i], &loaded->values, arena));
+        json_text(&w, "source", str_from(source_name[loaded->origin[i].source]));
+        json_text(&w, "where", loaded->origin[i].where);
+        json_close(&w);
+    }
+    json_close(&w);
+    json_open_array(&w, "warnings");
+    for (size_t i = 0; i < loaded->warning_count; i++)
+        json_text(&w, NULL, loaded->warning[i]);
+    json_close(&w);
+    json_close(&w);
+    buf_append_char(out, '\n');
+}
 
 void settings_write_values(const struct settings_loaded *loaded, bool as_json, struct buf *out)
 {

@@ -1,12 +1,6 @@
 /* The table itself: every row is whole, is found by its names, and a misspelt name finds its neighbour. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-#include <string.h>
-
 #include "app/settings_value.h"
+#include "unit/unit.h"
 
 static void test_each_row_is_whole(void **state)
 {
@@ -58,7 +52,7 @@ static void test_finding(void **state)
     assert_ptr_equal(settings_find_flag(STR("backend")), settings_find(STR("engine")));
     assert_ptr_equal(settings_find_flag(STR("console-listen")), settings_find(STR("admin_listen")));
     static const char *const strangers[] = {"", "data", "data_dir", "data-dir-", "Data-dir", "backend console-listen"};
-    for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
+    for (size_t i = 0; i < COUNT_OF(strangers); i++)
         assert_null(settings_find_flag(str_from(strangers[i])));
     assert_null(settings_find(STR("")));
     assert_null(settings_find(STR("data-dir")));
@@ -75,7 +69,7 @@ static void test_nearest_name(void **state)
         {"acess_key", "access_key"}, {"xyz", NULL},            {"", NULL},              {"colour_scheme", NULL},
         {"a_name_that_is_longer_than_every_name_in_the_table", NULL},
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const struct setting *row = settings_nearest(str_from(cases[i].written));
         const char *name = row ? row->name : "(none)";
         assert_string_equal(name, cases[i].nearest ? cases[i].nearest : "(none)");
@@ -103,7 +97,7 @@ static void test_check(void **state)
         {{.data_dir = set, .access_key = STR("a/b"), .secret_key = secret}, "access_key"},
         {{.data_dir = set, .access_key = key, .secret_key = STR("1234567\xc3\xa9")}, "secret_key"},
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct fail fail = {0};
         enum err err = settings_check(&cases[i].values, &fail);
         assert_int_equal(err, cases[i].field ? ERR_BAD_ARGUMENT : OK);

@@ -1,12 +1,6 @@
 /* Each kind of setting reads what it should, refuses what it should not, and writes a value that reads back as itself. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-#include <string.h>
-
 #include "app/settings_value.h"
+#include "unit/unit.h"
 
 /* A value: the setting, what is written, and either how it is printed again or a part of the refusal. */
 struct value_case {
@@ -152,7 +146,7 @@ static void test_each_value(void **state)
 {
     (void)state;
     struct arena *arena = arena_new(1 << 20);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const struct value_case *c = &cases[i];
         const struct setting *row = settings_find(str_from(c->name));
         struct settings values = {0}, before = values;
@@ -183,7 +177,7 @@ static void test_members_get_the_value_in_their_unit(void **state)
         const char *name, *text;
     } given[] = {{"io_buffers", "64MiB"}, {"head_timeout", "2m"},    {"threads", "7"}, {"anonymous", "yes"},
                  {"engine", "mem"},       {"listen", "[::1]:80,:0"}, {"domain", "A.b"}};
-    for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++) {
+    for (size_t i = 0; i < COUNT_OF(given); i++) {
         const struct setting *row = settings_find(str_from(given[i].name));
         struct setting_pieces pieces = setting_split(row, str_from(given[i].text), arena);
         assert_int_equal(setting_parse(row, pieces, arena, &values, NULL), OK);
@@ -209,7 +203,7 @@ static void test_secrets_are_not_quoted(void **state)
     struct arena *arena = arena_new(1 << 20);
     const struct setting *row = settings_find(STR("secret_key"));
     static const char *const texts[] = {"hunter2", "hunter2\n and more of it"};
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
         struct settings values;
         struct fail fail = {0};
         struct setting_pieces pieces = setting_split(row, str_from(texts[i]), arena);
