@@ -18,36 +18,12 @@
 
 #include "base/arena.h"
 #include "base/fail.h"
-#include "base/pair.h"
+#include "http/request.h"
 
 struct http_exchange;
 struct loop;
 
 enum { HTTP_PEER_MAX = 64 };
-
-/* The parsed head. Strings are borrowed from the exchange's arena and live until on_done returns. */
-struct http_request {
-    str method;
-    str target;          /* as sent */
-    str path;            /* raw, before '?'; of an absolute-form target: its path */
-    str query;           /* raw, after '?', without it; empty when there is none */
-    str host;            /* Host, or the authority of an absolute-form target */
-    bool has_query;      /* a '?' was there */
-    struct pair *header; /* names as sent, values trimmed; repeated fields as sent */
-    size_t header_count;
-    uint64_t content_length; /* 0 when has_length is false */
-    bool has_length;
-    bool is_chunked;
-    bool keep_alive;
-    bool expects_continue;
-    bool is_tls;
-    unsigned minor_version; /* 0 or 1 */
-    int64_t received_us;    /* monotonic: when the head was complete */
-};
-
-/* First header of that name (any case), or the empty str. */
-str http_header(const struct http_request *request, str name);
-bool http_has_header(const struct http_request *request, str name);
 
 /* Receives a body. Embedded in the service's struct. */
 struct http_sink {
@@ -111,7 +87,9 @@ void http_set_context(struct http_exchange *x, void *context);
 
 /* Body in. */
 void http_body_read(struct http_exchange *x, struct http_sink *sink);
-void http_body_resume(struct http_exchange *x); /* the sink has room again */
+void http_body_resume(struct http_exchange *x); /* the sink has room again; not from inside its write */
+/* Fields after a chunked body, from the sink's end until on_done. */
+const struct pair *http_trailers(const struct http_exchange *x, size_t *out_count);
 
 /* Reply. Date and Connection are the server's; all other fields are the service's. http_reply_begin may be called again
  * before the send: it starts over. Status 204 and 304 and replies to HEAD send no body. */
@@ -136,6 +114,7 @@ struct http_limits {
     int64_t idle_timeout_ms;  /* between requests */
     size_t drain_max_bytes;   /* of an unread body after the reply */
     unsigned connection_max_count; /* of this loop */
+    size_t arena_max_bytes;        /* what arena_try_* may take for one exchange; 0: 16 MiB */
 };
 
 /* Server of one loop. Listeners are shared descriptors (each loop accepts from them) opened by net/. */

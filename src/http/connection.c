@@ -1,0 +1,268 @@
+/* Connections: their run, their input, their time, their end. The phases' steps are in steps.c, body.c and send.c. */
+#include "http/http_int.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* ---- The run ---- */
+
+static enum step (*const phase_step[PHASE_COUNT])(struct http_connection *c) = {
+    [PHASE_HEAD] = head_step,   [PHASE_SERVICE] = service_step, [PHASE_REPLY] = reply_step,
+    [PHASE_DRAIN] = drain_step, [PHASE_LINGER] = linger_step,   [PHASE_LOST] = lost_step,
+};
+
+static void connection_close(struct http_connection *c);
+static void set_deadline(struct http_connection *c);
+
+static void stash_input(struct http_connection *c)
+{
+    if (c->stash != NULL || c->input.len == 0)
+        return;
+    c->stash = mem_alloc(c->input.len);
+    memcpy(c->stash, c->input.ptr, c->input.len);
+}
+
+/* A new connection is watched only when it first has to wait: one that sends its request with the connection and closes
+ * after the answer never is. */
+static bool is_watched(struct http_connection *c)
+{
+    return c->phase == PHASE_LOST || conn_watch(server_loop(c->server), &c->conn) == OK;
+}
+
+static void run(struct http_connection *c)
+{
+    assert(!c->is_running && !c->is_closed);
+    c->is_running = true;
+    c->budget_bytes = RUN_BUDGET_BYTES;
+    enum step step;
+    do {
+        step = phase_step[c->phase](c);
+        if (step == STEP_WAIT && !is_watched(c))
+            step = connection_break(c);
+    } while (step == STEP_AGAIN);
+    c->is_running = false;
+    c->is_expired = false;
+    if (step == STEP_CLOSE) {
+        connection_close(c);
+        return;
+    }
+    stash_input(c);
+    set_deadline(c);
+}
+
+static void wake_run(struct task *task)
+{
+    struct http_connection *c = container_of(task, struct http_connection, wake);
+    c->is_wake_posted = false;
+    if (c->is_closed)
+        mem_free(c); /* it was closed while the task was on its way */
+    else
+        run(c);
+}
+
+static void post_wake(struct http_connection *c)
+{
+    if (c->is_wake_posted)
+        return;
+    c->is_wake_posted = true;
+    loop_post(server_loop(c->server), &c->wake);
+}
+
+/* Not run here even when it could be: the caller is the service, and a run may end the exchange that it holds. */
+void connection_wake(struct http_connection *c)
+{
+    if (!c->is_running)
+        post_wake(c);
+}
+
+static void connection_ready(struct watch *watch, uint32_t events)
+{
+    struct http_connection *c = container_of(watch, struct http_connection, conn.watch);
+    conn_note(&c->conn, events);
+    run(c);
+}
+
+/* ---- Life ---- */
+
+static void expire(struct timer *timer);
+
+void connection_open(struct http_server *server, int fd, struct tls_context *tls, const struct peer *peer)
+{
+    struct http_connection *c = mem_new(struct http_connection);
+    c->server = server;
+    c->peer = *peer;
+    c->is_tls = tls != NULL;
+    c->wake.run = wake_run;
+    c->progress_us = loop_now_us(server_loop(server));
+    timer_init(&c->timer, expire);
+    if (conn_open(&c->conn, fd, tls, connection_ready) != OK) {
+        mem_free(c);
+        return;
+    }
+    server_add(server, c);
+    run(c); /* the request is often here already */
+}
+
+static void connection_close(struct http_connection *c)
+{
+    assert(c->x == NULL && !c->is_running);
+    struct loop *loop = server_loop(c->server);
+    timer_cancel(loop, &c->timer);
+    if (c->conn.watch.fd >= 0)
+        conn_close(loop, &c->conn);
+    mem_free(c->stash);
+    c->stash = NULL;
+    c->is_closed = true;
+    server_remove(c->server, c);
+    if (!c->is_wake_posted)
+        mem_free(c);
+}
+
+static bool connection_is_idle(const struct http_connection *c)
+{
+    return c->phase == PHASE_HEAD && c->input.len == 0;
+}
+
+void connection_abort(struct http_connection *c)
+{
+    struct http_exchange *x = c->x;
+    if (x != NULL) {
+        x->is_lost = true;
+        struct http_sink *sink = x->sink;
+        x->sink = NULL;
+        if (sink != NULL)
+            sink->fail(sink, ERR_CANCELLED);
+        exchange_end(x);
+    }
+    c->is_wake_posted = false; /* the loop does not run any more, so neither will the task */
+    connection_close(c);
+}
+
+void connection_close_idle(struct http_connection *c)
+{
+    if (!c->is_running && connection_is_idle(c))
+        connection_close(c);
+}
+
+/* ---- Input ---- */
+
+void connection_load_input(struct http_connection *c)
+{
+    assert(c->is_running);
+    if (c->stash == NULL)
+        return;
+    char *scratch = server_scratch(c->server);
+    assert(c->input.len <= server_scratch_size(c->server));
+    memcpy(scratch, c->stash, c->input.len);
+    mem_free(c->stash);
+    c->stash = NULL;
+    c->input.ptr = scratch;
+}
+
+void connection_consume(struct http_connection *c, size_t len)
+{
+    assert(c->stash == NULL);
+    c->input = str_skip(c->input, len);
+}
+
+void connection_spend(struct http_connection *c, size_t bytes)
+{
+    c->budget_bytes -= bytes < c->budget_bytes ? bytes : c->budget_bytes;
+}
+
+bool connection_may_go_on(struct http_connection *c)
+{
+    if (c->budget_bytes > 0)
+        return true;
+    post_wake(c);
+    return false;
+}
+
+/* Where the next bytes go: behind the input, which is moved to the front when it stands in the way. */
+static char *make_room(struct http_connection *c, size_t size)
+{
+    char *scratch = server_scratch(c->server);
+    size_t scratch_size = server_scratch_size(c->server);
+    assert(c->input.len + size <= scratch_size);
+    if (c->input.len == 0) {
+        c->input.ptr = scratch;
+        return scratch;
+    }
+    size_t offset = (size_t)(c->input.ptr - scratch);
+    if (offset + c->input.len + size > scratch_size) {
+        memmove(scratch, c->input.ptr, c->input.len);
+        c->input.ptr = scratch;
+        offset = 0;
+    }
+    return scratch + offset + c->input.len;
+}
+
+enum err connection_fill(struct http_connection *c, size_t size)
+{
+    assert(c->stash == NULL);
+    if (!c->conn.is_readable || !connection_may_go_on(c))
+        return ERR_WOULD_BLOCK;
+    char *room = make_room(c, size);
+    size_t len;
+    TRY(conn_read(&c->conn, room, size, &len));
+    c->input.len += len;
+    c->progress_us = loop_now_us(server_loop(c->server));
+    connection_spend(c, len);
+    return OK;
+}
+
+/* ---- Time ---- */
+
+/* What the connection waits for decides how long: nothing is held against a client that waits for the service. */
+static int64_t deadline(const struct http_connection *c)
+{
+    const struct http_limits *limits = server_limits(c->server);
+    const struct http_exchange *x = c->x;
+    switch (c->phase) {
+    case PHASE_HEAD:
+        if (c->input.len == 0)
+            return c->progress_us + limits->idle_timeout_ms * 1000;
+        return c->head_started_us + limits->head_timeout_ms * 1000;
+    case PHASE_SERVICE: {
+        bool waits_for_client = x->interim.len > 0 || (x->sink != NULL && !x->is_sink_full);
+        return waits_for_client ? c->progress_us + limits->body_timeout_ms * 1000 : INT64_MAX;
+    }
+    case PHASE_REPLY:
+        if (x->reply.is_source_pending)
+            return INT64_MAX;
+        return c->progress_us + limits->body_timeout_ms * 1000;
+    case PHASE_DRAIN:
+        return c->progress_us + limits->body_timeout_ms * 1000;
+    case PHASE_LINGER:
+        return c->progress_us + LINGER_MS * 1000;
+    case PHASE_LOST:
+    case PHASE_COUNT:
+        break;
+    }
+    return INT64_MAX;
+}
+
+/* The timer is only ever moved to an earlier time here; a later deadline is found when it fires. So a connection that
+ * serves one request after the other leaves the heap alone. */
+static void set_deadline(struct http_connection *c)
+{
+    c->deadline_us = deadline(c);
+    if (c->deadline_us == INT64_MAX)
+        return;
+    if (c->timer.slot == SIZE_MAX || c->timer.at_us > c->deadline_us)
+        timer_set(server_loop(c->server), &c->timer, c->deadline_us);
+}
+
+static void expire(struct timer *timer)
+{
+    struct http_connection *c = container_of(timer, struct http_connection, timer);
+    struct loop *loop = server_loop(c->server);
+    if (loop_now_us(loop) >= c->deadline_us) {
+        c->is_expired = true;
+        run(c);
+    } else if (c->deadline_us != INT64_MAX) {
+        timer_set(loop, timer, c->deadline_us);
+    }
+}
