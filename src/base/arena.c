@@ -185,6 +185,14 @@ str arena_str(struct arena *arena, str s)
     return arena_join(arena, &s, 1);
 }
 
+enum err arena_try_str(struct arena *arena, str s, str *out)
+{
+    if (arena->used > arena->cap_bytes || s.len >= arena->cap_bytes - arena->used)
+        return ERR_TOO_LARGE;
+    *out = arena_str(arena, s);
+    return OK;
+}
+
 str arena_vprintf(struct arena *arena, const char *format, va_list args)
 {
     va_list again;

@@ -25,6 +25,8 @@ void *arena_zalloc(struct arena *arena, size_t size);
 
 /* For sizes from outside: null when the cap would be passed. */
 void *arena_try_alloc(struct arena *arena, size_t size);
+/* arena_str for a text from outside: ERR_TOO_LARGE when the cap would be passed. */
+enum err arena_try_str(struct arena *arena, str s, str *out);
 
 /* Copies into the arena. The results are also terminated with a zero byte (not counted in len). */
 str arena_str(struct arena *arena, str s);

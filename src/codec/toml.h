@@ -1,6 +1,7 @@
 /* TOML, the part of it that a settings file needs: `key = value` at the top and below [table] headers, dotted keys, strings
  * of one line, integers, booleans, arrays of strings or of integers, comments. What is left out of TOML 1.0 (quoted keys,
- * multi-line strings, floats, dates, inline tables, arrays of tables) is an error that says so, never a guess. */
+ * multi-line strings, floats, dates, inline tables, arrays of tables) is an error that says so, never a guess. One thing
+ * is read that TOML refuses: a table that dotted keys made may still get its header. */
 #pragma once
 
 #include "base/arena.h"

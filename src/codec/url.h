@@ -14,4 +14,5 @@ void url_encode(struct buf *out, str text, bool keep_slash);
 
 /* Splits a raw query (without '?') at '&' and the first '='; names and values decoded ('+' is a space). A name without '='
  * has an empty value. ERR_BAD_URI for broken escapes, ERR_TOO_LARGE for more than max_count parameters. */
-enum err url_parse_query(struct arena *arena, str query, size_t max_count, struct pair **out_pair, size_t *out_count);
+enum err url_parse_query(struct arena *arena, str query, size_t max_count, struct pair **out_pair,
+                         size_t *out_count);

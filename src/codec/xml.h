@@ -9,13 +9,15 @@
 
 /* Writer. Elements nest; xml_close writes the end tag of the innermost one. Names are literals of this program. */
 struct xml_writer {
-    struct buf *out;       /* borrows */
+    struct buf *out; /* borrows */
     const char *open[16];
     unsigned depth;
 };
-void xml_begin(struct xml_writer *w, struct buf *out); /* writes <?xml version="1.0" encoding="UTF-8"?> */
+void xml_begin(struct xml_writer *w,
+               struct buf *out); /* writes <?xml version="1.0" encoding="UTF-8"?> */
 void xml_open(struct xml_writer *w, const char *name);
-void xml_open_with(struct xml_writer *w, const char *name, const char *attributes); /* attributes: literal text */
+void xml_open_with(struct xml_writer *w, const char *name,
+                   const char *attributes); /* attributes: literal text */
 void xml_close(struct xml_writer *w);
 void xml_text(struct xml_writer *w, const char *name, str value); /* <name>escaped</name> */
 void xml_u64(struct xml_writer *w, const char *name, uint64_t value);

@@ -80,6 +80,23 @@ static void test_cap(void **state)
     arena_free(arena);
 }
 
+/* The terminator counts too. */
+static void test_cap_of_texts(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new(8);
+    str text = STR("unset");
+    assert_err(arena_try_str(arena, STR("12345678"), &text), ERR_TOO_LARGE);
+    assert_str(text, STR("unset"));
+    assert_ok(arena_try_str(arena, STR("1234567"), &text));
+    assert_str(text, STR("1234567"));
+    assert_int_equal(text.ptr[7], '\0');
+    assert_err(arena_try_str(arena, STR(""), &text), ERR_TOO_LARGE);
+    (void)arena_alloc(arena, 1);
+    assert_err(arena_try_str(arena, STR(""), &text), ERR_TOO_LARGE);
+    arena_free(arena);
+}
+
 /* The address sanitizer would otherwise end the process where malloc answers null. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
@@ -174,6 +191,7 @@ int main(void)
         cmocka_unit_test(test_sizes_around_the_chunks),
         cmocka_unit_test(test_zeroed),
         cmocka_unit_test(test_cap),
+        cmocka_unit_test(test_cap_of_texts),
         cmocka_unit_test(test_refused_memory),
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_cleanups),
