@@ -11,6 +11,8 @@
 #include "codec/url.h"
 #include "iam/iam_int.h"
 
+enum { PRESIGN_PARAMS_MAX = 7 }; /* that presigning adds to a query */
+
 /* Headers that proxies and HTTP libraries set or change on the way. */
 static const str unsignable[] = {
     STR_INIT("accept-encoding"),   STR_INIT("authorization"),
@@ -154,7 +156,7 @@ static void add_header(struct sigv4_signed *out, str name, str value)
 enum err sigv4_sign_headers(const struct sigv4_signer *signer, const struct sig_request *request,
                             str payload_text, struct arena *arena, struct sigv4_signed *out)
 {
-    if (!signer_is_valid(signer))
+    if (!signer_is_valid(signer) || sig_detect(request) != SIG_ANONYMOUS)
         return ERR_BAD_ARGUMENT;
     struct sigv4_signed result = {.sig = make_claim(signer, SIG_V4_HEADER, arena)};
     TRY(sigv4_parse_payload(payload_text, &result.sig, NULL));
@@ -167,6 +169,19 @@ enum err sigv4_sign_headers(const struct sigv4_signer *signer, const struct sig_
     TRY(sign(signer, &all, arena, &result.sig, result.key));
     add_header(&result, STR("Authorization"), make_authorization(&result.sig, arena));
     *out = result;
+    return OK;
+}
+
+/* A query that is to be presigned must leave the parameters of authentication, and room for them, to us. */
+static enum err check_own_query(str query, struct arena *arena)
+{
+    struct pair *param;
+    size_t count;
+    TRY(url_parse_query(arena, query, SIGV4_QUERY_PARAMS_MAX - PRESIGN_PARAMS_MAX, &param, &count));
+    for (size_t i = 0; i < count; i++) {
+        if (str_has_prefix(param[i].name, STR("X-Amz-")))
+            return ERR_BAD_ARGUMENT;
+    }
     return OK;
 }
 
@@ -194,8 +209,11 @@ static str unsigned_query(const struct sigv4 *sig, str own, struct arena *arena)
 enum err sigv4_presign(const struct sigv4_signer *signer, const struct sig_request *request,
                        int64_t expires_s, struct arena *arena, str *out_query)
 {
-    if (!signer_is_valid(signer) || expires_s < 1 || expires_s > SIGV4_EXPIRES_MAX_S)
+    if (!signer_is_valid(signer) || sig_detect(request) != SIG_ANONYMOUS)
         return ERR_BAD_ARGUMENT;
+    if (expires_s < 1 || expires_s > SIGV4_EXPIRES_MAX_S)
+        return ERR_BAD_ARGUMENT;
+    TRY(check_own_query(request->query, arena));
     uint8_t key[SIGV4_KEY_SIZE];
     struct sig_request presigned = *request;
     struct sigv4 sig = make_claim(signer, SIG_V4_QUERY, arena);

@@ -188,6 +188,55 @@ static void test_refusals(void **state)
     }
 }
 
+/* What is signed already, or would be ambiguous once it is. */
+static void test_taken_targets(void **state)
+{
+    static const struct {
+        const char *query;
+        enum err by_headers, presigned;
+    } row[] = {
+        {"prefix=X-Amz-Date", OK, OK},
+        {"x-amz-acl=private", OK, OK},
+        {"X-Amz-Expires=1", OK, ERR_BAD_ARGUMENT},
+        {"a=b&X%2DAmz-Date=1", OK, ERR_BAD_ARGUMENT},
+        {"X-Amz-Signature=1", ERR_BAD_ARGUMENT, ERR_BAD_ARGUMENT},
+        {"AWSAccessKeyId=1", ERR_BAD_ARGUMENT, ERR_BAD_ARGUMENT},
+        {"a=%", ERR_BAD_URI, ERR_BAD_URI},
+    };
+    const struct sigv4_signer signer = example_signer();
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        const struct pair header = {STR("Host"), STR("a")};
+        struct sigv4_signed added;
+        str query;
+        struct sig_request request = {.method = STR("GET"),
+                                      .query = str_from(row[i].query),
+                                      .header = &header,
+                                      .header_count = 1};
+        assert_int_equal(
+            sigv4_sign_headers(&signer, &request, STR("UNSIGNED-PAYLOAD"), *state, &added),
+            row[i].by_headers);
+        assert_int_equal(sigv4_presign(&signer, &request, 60, *state, &query), row[i].presigned);
+    }
+}
+
+/* As many parameters as the server accepts, the seven of presigning included. */
+static void test_query_limit(void **state)
+{
+    const struct pair header = {STR("Host"), STR("a")};
+    struct sigv4_signer signer = example_signer();
+    struct sig_request request = {.method = STR("GET"), .header = &header, .header_count = 1};
+    struct sigv4 sig;
+    str own = STR("a"), query;
+    signer.session_token = STR("token");
+    for (size_t i = 1; i < SIGV4_QUERY_PARAMS_MAX - 7; i++)
+        own = arena_join(*state, (str[]){own, STR("&a")}, 2);
+    request.query = own;
+    assert_int_equal(sigv4_presign(&signer, &request, 60, *state, &request.query), OK);
+    assert_int_equal(verify(&request, *state, &sig), OK);
+    request.query = arena_join(*state, (str[]){own, STR("&a")}, 2);
+    assert_int_equal(sigv4_presign(&signer, &request, 60, *state, &query), ERR_TOO_LARGE);
+}
+
 static void test_header_limit(void **state)
 {
     const struct sigv4_signer signer = example_signer();
@@ -210,6 +259,7 @@ int main(void)
         cmocka_unit_test(test_example_headers),    cmocka_unit_test(test_example_presigned),
         cmocka_unit_test(test_round_trip_headers), cmocka_unit_test(test_round_trip_presigned),
         cmocka_unit_test(test_refusals),           cmocka_unit_test(test_header_limit),
+        cmocka_unit_test(test_taken_targets),      cmocka_unit_test(test_query_limit),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
