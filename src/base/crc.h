@@ -7,10 +7,10 @@
 
 #include "base/str.h"
 
-uint32_t crc32_update(uint32_t crc, const void *data, size_t len);  /* ISO-HDLC: zlib, gzip */
-uint32_t crc32c_update(uint32_t crc, const void *data, size_t len); /* Castagnoli: RFC 3720 */
-uint64_t crc64nvme_update(uint64_t crc, const void *data,
-                          size_t len); /* NVM Express; "123456789" gives ae8b14860a799888 */
+/* ISO-HDLC: zlib, gzip; Castagnoli: RFC 3720; NVM Express: "123456789" gives ae8b14860a799888. */
+uint32_t crc32_update(uint32_t crc, const void *data, size_t len);
+uint32_t crc32c_update(uint32_t crc, const void *data, size_t len);
+uint64_t crc64nvme_update(uint64_t crc, const void *data, size_t len);
 
 uint32_t crc32_combine(uint32_t a, uint32_t b, uint64_t len_b);
 uint32_t crc32c_combine(uint32_t a, uint32_t b, uint64_t len_b);

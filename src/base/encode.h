@@ -12,8 +12,8 @@ static inline size_t base64_encoded_len(size_t len)
 {
     return (len + 2) / 3 * 4;
 }
-void base64_encode(const void *src, size_t len,
-                   char *dst); /* base64_encoded_len(len) bytes, padded */
+/* Writes base64_encoded_len(len) bytes, padded. */
+void base64_encode(const void *src, size_t len, char *dst);
 /* Strict: padded, no spaces, zero trailing bits. dst has room for text.len / 4 * 3 bytes. */
 enum err base64_decode(str text, void *dst, size_t *out_len);
 

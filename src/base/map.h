@@ -7,11 +7,12 @@
 struct map;
 
 struct map *map_new(void);
-void map_free(struct map *map);                 /* null is allowed; values are not touched */
-void *map_find(const struct map *map, str key); /* null when absent */
-void *map_set(struct map *map, str key,
-              void *value); /* returns the former value, or null; value is not null */
-void *map_remove(struct map *map, str key); /* returns the former value, or null */
+void map_free(struct map *map); /* null is allowed; values are not touched */
+
+/* The value, or null when absent. set and remove return the former one; a value is not null. */
+void *map_find(const struct map *map, str key);
+void *map_set(struct map *map, str key, void *value);
+void *map_remove(struct map *map, str key);
 size_t map_count(const struct map *map);
 
 /* Walks in no order: start with *cursor = 0; false at the end. The map must not change meanwhile. */

@@ -13,11 +13,11 @@ struct xml_writer {
     const char *open[16];
     unsigned depth;
 };
-void xml_begin(struct xml_writer *w,
-               struct buf *out); /* writes <?xml version="1.0" encoding="UTF-8"?> */
+/* Writes <?xml version="1.0" encoding="UTF-8"?> and a newline. */
+void xml_begin(struct xml_writer *w, struct buf *out);
 void xml_open(struct xml_writer *w, const char *name);
-void xml_open_with(struct xml_writer *w, const char *name,
-                   const char *attributes); /* attributes: literal text */
+/* attributes: literal text, xmlns="..." */
+void xml_open_with(struct xml_writer *w, const char *name, const char *attributes);
 void xml_close(struct xml_writer *w);
 void xml_text(struct xml_writer *w, const char *name, str value); /* <name>escaped</name> */
 void xml_u64(struct xml_writer *w, const char *name, uint64_t value);
