@@ -65,7 +65,7 @@ static enum err parse_trailer(struct http_connection *c, struct http_exchange *x
     if (!c->frame.is_chunked || c->frame.chunked.trailer_bytes == 0)
         return OK;
     str lines = chunked_trailer(&c->frame.chunked);
-    size_t count_max = server_limits(c->server)->header_max_count;
+    size_t count_max = c->server->limits.header_max_count;
     struct pair *trailer = arena_alloc(x->arena, mem_size_mul(count_max, sizeof(*trailer)));
     TRY(http_fields_parse(lines, trailer, count_max, &x->trailer_count));
     x->trailer = trailer;
@@ -128,7 +128,7 @@ static enum step body_step(struct http_connection *c, struct http_exchange *x)
     if (x->is_sink_full)
         return STEP_WAIT;
     connection_load_input(c);
-    bool is_empty;
+    bool is_empty = false;
     enum step step = offer(c, x, &is_empty);
     if (x->sink == NULL || !is_empty || c->frame.is_complete)
         return step;
@@ -188,7 +188,7 @@ void http_body_read(struct http_exchange *x, struct http_sink *sink)
     if (x->request.expects_continue && !c->frame.is_complete && c->input.len == 0 && !x->is_lost)
         x->interim = STR("HTTP/1.1 100 Continue\r\n\r\n");
     x->is_continue_done = true;
-    c->progress_us = loop_now_us(server_loop(c->server));
+    c->progress_us = loop_now_us(c->server->loop);
     connection_wake(c);
 }
 
@@ -201,6 +201,6 @@ const struct pair *http_trailers(const struct http_exchange *x, size_t *out_coun
 void http_body_resume(struct http_exchange *x)
 {
     x->is_sink_full = false;
-    x->connection->progress_us = loop_now_us(server_loop(x->connection->server));
+    x->connection->progress_us = loop_now_us(x->connection->server->loop);
     connection_wake(x->connection);
 }

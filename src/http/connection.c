@@ -28,7 +28,7 @@ static void stash_input(struct http_connection *c)
  * after the answer never is. */
 static bool is_watched(struct http_connection *c)
 {
-    return c->phase == PHASE_LOST || conn_watch(server_loop(c->server), &c->conn) == OK;
+    return c->phase == PHASE_LOST || conn_watch(c->server->loop, &c->conn) == OK;
 }
 
 static void run(struct http_connection *c)
@@ -67,7 +67,7 @@ static void post_wake(struct http_connection *c)
     if (c->is_wake_posted)
         return;
     c->is_wake_posted = true;
-    loop_post(server_loop(c->server), &c->wake);
+    loop_post(c->server->loop, &c->wake);
 }
 
 /* Not run here even when it could be: the caller is the service, and a run may end the exchange that it holds. */
@@ -95,10 +95,11 @@ void connection_open(struct http_server *server, int fd, struct tls_context *tls
     c->peer = *peer;
     c->is_tls = tls != NULL;
     c->wake.run = wake_run;
-    c->progress_us = loop_now_us(server_loop(server));
+    c->progress_us = loop_now_us(server->loop);
     timer_init(&c->timer, expire);
     if (conn_open(&c->conn, fd, tls, connection_ready) != OK) {
         mem_free(c);
+        server_uncount(server);
         return;
     }
     server_add(server, c);
@@ -108,7 +109,7 @@ void connection_open(struct http_server *server, int fd, struct tls_context *tls
 static void connection_close(struct http_connection *c)
 {
     assert(c->x == NULL && !c->is_running);
-    struct loop *loop = server_loop(c->server);
+    struct loop *loop = c->server->loop;
     timer_cancel(loop, &c->timer);
     if (c->conn.watch.fd >= 0)
         conn_close(loop, &c->conn);
@@ -153,8 +154,8 @@ void connection_load_input(struct http_connection *c)
     assert(c->is_running);
     if (c->stash == NULL)
         return;
-    char *scratch = server_scratch(c->server);
-    assert(c->input.len <= server_scratch_size(c->server));
+    char *scratch = c->server->scratch;
+    assert(c->input.len <= c->server->scratch_size);
     memcpy(scratch, c->stash, c->input.len);
     mem_free(c->stash);
     c->stash = NULL;
@@ -183,8 +184,8 @@ bool connection_may_go_on(struct http_connection *c)
 /* Where the next bytes go: behind the input, which is moved to the front when it stands in the way. */
 static char *make_room(struct http_connection *c, size_t size)
 {
-    char *scratch = server_scratch(c->server);
-    size_t scratch_size = server_scratch_size(c->server);
+    char *scratch = c->server->scratch;
+    size_t scratch_size = c->server->scratch_size;
     assert(c->input.len + size <= scratch_size);
     if (c->input.len == 0) {
         c->input.ptr = scratch;
@@ -208,7 +209,7 @@ enum err connection_fill(struct http_connection *c, size_t size)
     size_t len;
     TRY(conn_read(&c->conn, room, size, &len));
     c->input.len += len;
-    c->progress_us = loop_now_us(server_loop(c->server));
+    c->progress_us = loop_now_us(c->server->loop);
     connection_spend(c, len);
     return OK;
 }
@@ -218,7 +219,7 @@ enum err connection_fill(struct http_connection *c, size_t size)
 /* What the connection waits for decides how long: nothing is held against a client that waits for the service. */
 static int64_t deadline(const struct http_connection *c)
 {
-    const struct http_limits *limits = server_limits(c->server);
+    const struct http_limits *limits = &c->server->limits;
     const struct http_exchange *x = c->x;
     switch (c->phase) {
     case PHASE_HEAD:
@@ -252,13 +253,13 @@ static void set_deadline(struct http_connection *c)
     if (c->deadline_us == INT64_MAX)
         return;
     if (c->timer.slot == SIZE_MAX || c->timer.at_us > c->deadline_us)
-        timer_set(server_loop(c->server), &c->timer, c->deadline_us);
+        timer_set(c->server->loop, &c->timer, c->deadline_us);
 }
 
 static void expire(struct timer *timer)
 {
     struct http_connection *c = container_of(timer, struct http_connection, timer);
-    struct loop *loop = server_loop(c->server);
+    struct loop *loop = c->server->loop;
     if (loop_now_us(loop) >= c->deadline_us) {
         c->is_expired = true;
         run(c);

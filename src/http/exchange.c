@@ -39,7 +39,7 @@ void exchange_end(struct http_exchange *x)
     struct http_connection *c = x->connection;
     reply_close_source(&x->reply);
     struct http_outcome outcome = outcome_of(x);
-    struct http_service *service = server_service(c->server);
+    struct http_service *service = c->server->service;
     service->on_done(service, x, &outcome);
     c->x = NULL;
     server_give_arena(c->server, x->arena);
@@ -59,12 +59,12 @@ struct arena *http_arena(struct http_exchange *x)
 
 struct loop *http_loop(struct http_exchange *x)
 {
-    return server_loop(x->connection->server);
+    return x->connection->server->loop;
 }
 
 struct http_service *http_service(struct http_exchange *x)
 {
-    return server_service(x->connection->server);
+    return x->connection->server->service;
 }
 
 str http_peer(const struct http_exchange *x)

@@ -18,6 +18,8 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "base/list.h"
 #include "event/loop.h"
 #include "http/chunked.h"
@@ -179,16 +181,53 @@ enum step lost_step(struct http_connection *c);
 
 /* ---- Server ---- */
 
+enum { ARENA_KEEP_MAX = 64 }; /* arenas kept for the next exchanges */
+
+/* Servers that share their listeners share out the connections too. */
+struct http_group {
+    unsigned count;
+    unsigned capacity;
+    struct http_server *server[];
+};
+
+struct http_server {
+    struct loop *loop;
+    struct http_service *service;
+    struct http_limits limits;
+    struct http_group *group; /* null: alone */
+    struct list acceptors;
+    struct timer accept_pause;
+    struct list connections;
+    /* Connections, and those that another server has handed over but are still on their way: other threads add them. */
+    atomic_uint connection_count;
+    atomic_bool is_draining; /* set by the own thread */
+    char *scratch;
+    size_t scratch_size;
+    struct arena *arena[ARENA_KEEP_MAX];
+    size_t arena_count;
+    str name_line; /* owned; "Server: ...\r\n" or empty */
+    char date_line[64];
+    size_t date_line_len;
+    int64_t date_until_us; /* on the loop's clock */
+    struct task drained;
+    bool is_drained_posted;
+    void (*on_drained)(void *context);
+    void *drained_context;
+};
+
 struct arena *server_take_arena(struct http_server *server);
 void server_give_arena(struct http_server *server, struct arena *arena);
 /* "Date: ...\r\n" of this second. */
 str server_date_line(struct http_server *server);
-str server_name_line(const struct http_server *server);
-struct loop *server_loop(const struct http_server *server);
-struct http_service *server_service(const struct http_server *server);
-const struct http_limits *server_limits(const struct http_server *server);
-char *server_scratch(const struct http_server *server);
-size_t server_scratch_size(const struct http_server *server);
-bool server_is_draining(const struct http_server *server);
+/* The connection has been counted already, when it was accepted. */
 void server_add(struct http_server *server, struct http_connection *c);
 void server_remove(struct http_server *server, struct http_connection *c);
+/* One connection less, in the list or on its way. */
+void server_uncount(struct http_server *server);
+
+/* ---- Accepting (accept.c) ---- */
+
+void server_resume_accepting(struct http_server *server);
+void server_pause_accepting(struct http_server *server);
+void server_close_acceptors(struct http_server *server);
+void server_accept_pause_over(struct timer *timer);

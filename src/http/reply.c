@@ -149,7 +149,7 @@ void http_reply_begin(struct http_exchange *x, int status)
     head_append(x, STR(" "));
     head_append(x, status_reason(status));
     head_append(x, STR("\r\n"));
-    head_append(x, server_name_line(x->connection->server));
+    head_append(x, x->connection->server->name_line);
 }
 
 void http_reply_header(struct http_exchange *x, const char *name, str value)
@@ -199,7 +199,7 @@ void http_reply_send(struct http_exchange *x)
     assert(x->reply.status != 0 && !x->reply.is_sent);
     x->reply.is_sent = true;
     x->sink = NULL;
-    x->connection->progress_us = loop_now_us(server_loop(x->connection->server));
+    x->connection->progress_us = loop_now_us(x->connection->server->loop);
     connection_wake(x->connection);
 }
 

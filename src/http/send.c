@@ -36,7 +36,7 @@ static enum step next_piece(struct http_connection *c, struct http_exchange *x)
 
 static void note_sent(struct http_connection *c, size_t len)
 {
-    c->progress_us = loop_now_us(server_loop(c->server));
+    c->progress_us = loop_now_us(c->server->loop);
     connection_spend(c, len);
 }
 
@@ -116,14 +116,14 @@ static bool must_close(const struct http_connection *c, const struct http_exchan
 {
     if (x->reply.must_close || x->is_bad || x->is_body_broken || !x->request.keep_alive)
         return true;
-    if (server_is_draining(c->server))
+    if (c->server->is_draining)
         return true;
     if (c->frame.is_complete)
         return false;
     /* A client that was not told to continue may send its body or the next request: nobody can tell (RFC 9110 10.1.1). */
     if (x->request.expects_continue && !x->is_continue_done)
         return true;
-    return !c->frame.is_chunked && c->frame.left > server_limits(c->server)->drain_max_bytes;
+    return !c->frame.is_chunked && c->frame.left > c->server->limits.drain_max_bytes;
 }
 
 /* What the client has sent, or may be sending, and nobody will read. */
@@ -170,6 +170,6 @@ enum step reply_step(struct http_connection *c)
 void http_source_ready(struct http_exchange *x)
 {
     x->reply.is_source_pending = false;
-    x->connection->progress_us = loop_now_us(server_loop(x->connection->server));
+    x->connection->progress_us = loop_now_us(x->connection->server->loop);
     connection_wake(x->connection);
 }

@@ -119,13 +119,22 @@ struct http_limits {
 
 /* Server of one loop. Listeners are shared descriptors (each loop accepts from them) opened by net/. */
 struct http_server;
+struct http_group;
 struct tls_context;
 struct http_server_options {
     struct loop *loop;
     struct http_service *service;
     struct http_limits limits;
     str server_name; /* value of the Server field; empty for none */
+    struct http_group *group; /* the servers that share its listeners; null: none */
 };
+
+/* Servers of several loops over the same listeners: a new connection goes to the one that has the fewest, whoever accepted it.
+ * All servers of a group are made before their loops run, and the group is freed after them. */
+struct http_group;
+struct http_group *http_group_new(unsigned server_max);
+void http_group_free(struct http_group *group);
+
 struct http_server *http_server_new(const struct http_server_options *options);
 /* tls may be null: plain. The descriptor is borrowed. */
 enum err http_server_listen(struct http_server *server, int listen_fd, struct tls_context *tls);

@@ -9,7 +9,7 @@
 /* The head's own copy in the arena: its strings live as long as the exchange. */
 static enum err parse_head(struct http_connection *c, struct http_exchange *x, size_t head_end)
 {
-    const struct http_limits *limits = server_limits(c->server);
+    const struct http_limits *limits = &c->server->limits;
     str head = str_slice(c->input, c->scan.start, head_end);
     if (head.len > limits->head_max_bytes || c->scan.line_count - 1 > limits->header_max_count)
         return ERR_HEAD_TOO_LARGE;
@@ -20,7 +20,7 @@ static enum err parse_head(struct http_connection *c, struct http_exchange *x, s
     struct http_request request;
     TRY(http_head_parse(str_of(copy, head.len), header, count, &request));
     request.is_tls = c->is_tls;
-    request.received_us = loop_now_us(server_loop(c->server));
+    request.received_us = loop_now_us(c->server->loop);
     x->request = request;
     return OK;
 }
@@ -36,10 +36,10 @@ static struct http_exchange *begin_exchange(struct http_connection *c)
 enum step connection_refuse(struct http_connection *c, enum err err)
 {
     struct http_exchange *x = c->x != NULL ? c->x : begin_exchange(c);
-    struct http_service *service = server_service(c->server);
+    struct http_service *service = c->server->service;
     x->is_bad = true;
     c->is_expired = false;
-    x->request.received_us = loop_now_us(server_loop(c->server));
+    x->request.received_us = loop_now_us(c->server->loop);
     c->frame.is_complete = true;
     service->on_bad_request(service, x, err);
     return STEP_AGAIN;
@@ -54,7 +54,7 @@ static enum step serve(struct http_connection *c, size_t head_end)
     if (err != OK)
         return connection_refuse(c, err);
     frame_begin(&c->frame, &x->request);
-    struct http_service *service = server_service(c->server);
+    struct http_service *service = c->server->service;
     service->on_head(service, x);
     return STEP_AGAIN;
 }
@@ -67,7 +67,7 @@ static enum step end_of_input(enum err err)
 
 enum step head_step(struct http_connection *c)
 {
-    if (c->input.len == 0 && (c->is_expired || server_is_draining(c->server)))
+    if (c->input.len == 0 && (c->is_expired || c->server->is_draining))
         return STEP_CLOSE;
     if (!connection_may_go_on(c))
         return STEP_WAIT;
@@ -78,7 +78,7 @@ enum step head_step(struct http_connection *c)
         if (err == OK)
             return serve(c, head_end);
         size_t len = c->input.len - c->scan.start;
-        if (err == ERR_PENDING && len > server_limits(c->server)->head_max_bytes)
+        if (err == ERR_PENDING && len > c->server->limits.head_max_bytes)
             err = ERR_HEAD_TOO_LARGE;
         else if (err == ERR_PENDING && c->is_expired)
             err = ERR_SLOW_CLIENT;
@@ -104,7 +104,7 @@ enum step connection_break(struct http_connection *c)
         exchange_end(c->x);
         return STEP_CLOSE;
     }
-    conn_close(server_loop(c->server), &c->conn);
+    conn_close(c->server->loop, &c->conn);
     connection_load_input(c);
     c->input.len = 0;
     c->x->is_lost = true;
@@ -132,7 +132,7 @@ enum step lost_step(struct http_connection *c)
 /* Reads past a body that the service did not want, so that the connection can serve the next request. */
 enum step drain_step(struct http_connection *c)
 {
-    size_t limit = server_limits(c->server)->drain_max_bytes;
+    size_t limit = c->server->limits.drain_max_bytes;
     if (c->is_expired)
         return STEP_CLOSE;
     connection_load_input(c);
@@ -169,7 +169,7 @@ enum step linger_step(struct http_connection *c)
         if (!c->conn.is_readable || !connection_may_go_on(c))
             return STEP_WAIT;
         size_t len;
-        enum err err = conn_discard(&c->conn, server_scratch(c->server), server_scratch_size(c->server), &len);
+        enum err err = conn_discard(&c->conn, c->server->scratch, c->server->scratch_size, &len);
         if (err == ERR_WOULD_BLOCK)
             return STEP_WAIT;
         if (err != OK)

@@ -10,6 +10,7 @@
  *   /late?ms=N          answers later
  *   /status/NNN         that status, no body; ?length=N announces a length without a body
  *   /head               what was parsed of the head
+ *   /loop               the number of the loop, and how many connections it has
  *   /outcomes           how the exchanges before this one ended
  *
  * Usage: http_example [--listen ADDRESS] [--loops N] [--certificate FILE --key FILE] [--LIMIT VALUE]... (fields of http_limits)
@@ -39,6 +40,7 @@ struct node {
     struct http_service service;
     struct http_server *server;
     struct loop *loop;
+    unsigned number;
     pthread_t thread;
     struct task drain;
     struct http_outcome outcome[OUTCOME_MAX];
@@ -313,6 +315,13 @@ static void get_head(struct call *call)
     reply_text(call->x, 200, buf_str(text));
 }
 
+static void get_loop(struct call *call)
+{
+    const struct node *node = node_of(call->x);
+    reply_text(call->x, 200, arena_printf(http_arena(call->x), "%u %u", node->number,
+                                          http_server_connection_count(node->server)));
+}
+
 static void get_outcomes(struct call *call)
 {
     struct node *node = node_of(call->x);
@@ -340,7 +349,7 @@ static const struct route routes[] = {
     {STR_INIT("/bytes/"), get_bytes},   {STR_INIT("/source/"), get_source}, {STR_INIT("/file/"), get_file},
     {STR_INIT("/echo"), put_echo},      {STR_INIT("/count"), put_count},    {STR_INIT("/refuse"), refuse},
     {STR_INIT("/close"), get_close},    {STR_INIT("/late"), get_late},      {STR_INIT("/status/"), get_status},
-    {STR_INIT("/head"), get_head},      {STR_INIT("*"), get_head},          {STR_INIT("/outcomes"), get_outcomes},
+    {STR_INIT("/loop"), get_loop},      {STR_INIT("/head"), get_head},      {STR_INIT("*"), get_head},          {STR_INIT("/outcomes"), get_outcomes},
 };
 
 static struct call *new_call(struct http_exchange *x)
@@ -398,6 +407,7 @@ struct program {
     struct options options;
     struct signals signals;
     struct node node[LOOP_MAX];
+    struct http_group *group;
     struct tls_context *tls;
     struct listener listener[4];
     size_t listener_count;
@@ -509,6 +519,7 @@ static bool open_node(struct program *program, struct node *node)
         .service = &node->service,
         .limits = program->options.limits,
         .server_name = STR("example"),
+        .group = program->group,
     });
     for (size_t i = 0; i < program->listener_count; i++) {
         if (http_server_listen(node->server, program->listener[i].fd, program->tls) != OK)
@@ -525,7 +536,9 @@ static bool open_program(struct program *program, struct fail *fail)
         return false;
     if (listen_open(str_from(options->address), program->listener, 4, &program->listener_count, fail) != OK)
         return false;
+    program->group = http_group_new(options->loop_count);
     for (unsigned i = 0; i < options->loop_count; i++) {
+        program->node[i].number = i;
         if (!open_node(program, &program->node[i]))
             return false;
     }
@@ -563,6 +576,7 @@ int main(int argc, char **argv)
         http_server_free(program.node[i].server);
         loop_free(program.node[i].loop);
     }
+    http_group_free(program.group);
     for (size_t i = 0; i < program.listener_count; i++)
         listen_close(&program.listener[i]);
     tls_context_free(program.tls);
