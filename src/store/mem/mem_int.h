@@ -32,6 +32,7 @@ struct mem_tx {
     /* Maps that the update has replaced: blobs and strings that it read from them stay valid until it ends. */
     struct node **replaced;
     size_t replaced_count, replaced_capacity;
+    size_t written_bytes; /* at most UPDATE_BYTES_MAX */
 };
 
 /* Catalogue: mem_rows.c */

@@ -192,8 +192,10 @@ enum err mem_row_put(struct tx *base, const struct table *table, const void *row
     TRY(buf_err(&key));
     TRY(buf_err(&value));
     str blob = blob_bytes(table, row);
-    if (blob.len > ROW_BLOB_MAX)
+    size_t size = key.len + value.len;
+    if (blob.len > ROW_BLOB_MAX || size + blob.len > UPDATE_BYTES_MAX - tx->written_bytes)
         return ERR_TOO_LARGE;
+    tx->written_bytes += size + blob.len;
     struct entry *entry = entry_new(buf_str(&key), buf_str(&value), blob);
     replace_rows(tx, node_put(tx->rows, entry));
     entry_drop(entry);
