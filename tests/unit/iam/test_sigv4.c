@@ -173,6 +173,8 @@ static void test_canonical_form(void **state)
         /* The path is encoded once and not normalised; a plus stays a plus. */
         {STR_INIT("/a//b/../%7e%2fc+(d)/%e4"), STR_INIT(""), STR_INIT(""), STR_INIT(""),
          STR_INIT("GET\n/a//b/../~/c%2B%28d%29/%E4\n\n\n\nP")},
+        {STR_INIT("/a%2Fb"), STR_INIT(""), STR_INIT(""), STR_INIT(""),
+         STR_INIT("GET\n/a/b\n\n\n\nP")},
         {STR_INIT("/\xc3\xa4 \x01"), STR_INIT(""), STR_INIT(""), STR_INIT(""),
          STR_INIT("GET\n/%C3%A4%20%01\n\n\n\nP")},
         /* A query is sorted by name, then value; a plus is a space; empty pieces fall out; names alone get a '='. */
@@ -205,6 +207,12 @@ static str repeat(struct arena *arena, str piece, size_t count)
     return str_of(text, piece.len * count);
 }
 
+/* A copy without a terminator, behind which the address sanitizer sees a read. */
+static str exact(struct arena *arena, str text)
+{
+    return repeat(arena, text, 1);
+}
+
 static enum err verify_target(struct arena *arena, str path, str query)
 {
     struct sig_request request = {.method = STR("GET"), .path = path, .query = query};
@@ -227,7 +235,9 @@ static void test_bad_targets(void **state)
         {STR_INIT("/%00"), STR_INIT("%00=%00"), ERR_SIGNATURE_MISMATCH},
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++)
-        assert_int_equal(verify_target(*state, row[i].path, row[i].query), row[i].expected);
+        assert_int_equal(
+            verify_target(*state, exact(*state, row[i].path), exact(*state, row[i].query)),
+            row[i].expected);
     /* As many parameters as allowed, and one more. */
     str most = repeat(*state, STR("&a&"), SIGV4_QUERY_PARAMS_MAX);
     assert_int_equal(verify_target(*state, STR("/"), most), ERR_SIGNATURE_MISMATCH);
