@@ -196,6 +196,23 @@ static void test_members_get_the_value_in_their_unit(void **state)
     arena_free(arena);
 }
 
+/* 253 characters are the most that a name may have (RFC 1035, 3.1, without the root's dot). */
+static void test_longest_host_name(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new(1 << 20);
+    const struct setting *row = settings_find(STR("domain"));
+    char name[254];
+    for (size_t i = 0; i < sizeof(name); i++)
+        name[i] = i % 64 == 63 ? '.' : 'a';
+    for (size_t len = 252; len <= 254; len++) {
+        struct settings values;
+        struct setting_pieces pieces = setting_split(row, str_of(name, len), arena);
+        assert_int_equal(setting_parse(row, pieces, arena, &values, NULL), len <= 253 ? OK : ERR_BAD_ARGUMENT);
+    }
+    arena_free(arena);
+}
+
 /* A secret must not come back in a message, whatever is wrong with it. */
 static void test_secrets_are_not_quoted(void **state)
 {
@@ -231,6 +248,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_value),
         cmocka_unit_test(test_members_get_the_value_in_their_unit),
+        cmocka_unit_test(test_longest_host_name),
         cmocka_unit_test(test_secrets_are_not_quoted),
         cmocka_unit_test(test_one_value_is_not_a_list),
     };
