@@ -356,7 +356,7 @@ enum err object_checksum_wait(struct store *store, const struct object_checksum_
     digest_init(&digest, DIGEST_BIT(args->kind));
     enum err err = reader == NULL ? OK : digest_all(reader, &digest);
     if (reader != NULL)
-        obj_reader_close(reader, nothing);
+        obj_reader_close(reader);
     digest_finish(&digest);
     if (err == OK) {
         *out_checksum = arena_str(arena, digest_checksum(&digest, args->kind));

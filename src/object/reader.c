@@ -11,7 +11,8 @@ enum {
 };
 
 struct obj_reader {
-    struct obj_reader_options options;
+    struct obj_reader_options options; /* without arena and row: the reader may outlive them */
+    uint64_t extent_id, extent_offset, manifest_id, size;
     uint64_t offset, end; /* in the object: what is still to come */
     str inline_bytes;
 
@@ -34,17 +35,18 @@ struct obj_reader {
     str data; /* what the worker's step gave */
 
     bool is_closing;
-    void (*closed)(void *context);
 };
 
 enum { PIECE_ARENA_BYTES = 8 << 20 };
 
 /* ---- Opening ---- */
 
-static enum err load_inline(struct obj_reader *reader, struct tx *tx)
+static enum err load_inline(struct obj_reader *reader, struct tx *tx, const struct obj_reader_options *options)
 {
-    const struct blob *body = &reader->options.row->body;
-    char *bytes = arena_alloc(reader->options.arena, body->length);
+    const struct blob *body = &options->row->body;
+    if (body->length != reader->size)
+        return ERR_CORRUPT;
+    char *bytes = arena_alloc(options->arena, body->length);
     TRY(blob_read(tx, body, bytes));
     reader->inline_bytes = str_of(bytes + reader->offset, reader->end - reader->offset);
     return OK;
@@ -67,17 +69,16 @@ static enum err piece_open_extent(struct obj_reader *reader, struct tx *tx, enum
 
 static enum err piece_open(struct obj_reader *reader, struct tx *tx, enum view_flags flags)
 {
-    const struct object_row *row = reader->options.row;
     if (reader->piece_arena == NULL)
         reader->piece_arena = arena_new(PIECE_ARENA_BYTES);
     arena_reset(reader->piece_arena);
-    if (row->extent_id != 0) {
-        reader->piece = (struct piece_row){.length = row->size,
-                                           .extent_id = row->extent_id,
-                                           .extent_offset = row->extent_offset};
+    if (reader->extent_id != 0) {
+        reader->piece = (struct piece_row){.length = reader->size,
+                                           .extent_id = reader->extent_id,
+                                           .extent_offset = reader->extent_offset};
         return piece_open_extent(reader, tx, flags);
     }
-    struct piece_row from = {.manifest_id = row->manifest_id, .offset = reader->offset};
+    struct piece_row from = {.manifest_id = reader->manifest_id, .offset = reader->offset};
     enum err err = row_find_before(tx, TABLE_piece, &from, 1, &reader->piece, reader->piece_arena);
     if (err != OK)
         return err == ERR_NOT_FOUND ? ERR_RETRY : err;
@@ -86,7 +87,7 @@ static enum err piece_open(struct obj_reader *reader, struct tx *tx, enum view_f
     return piece_open_extent(reader, tx, flags);
 }
 
-static void reader_release(struct obj_reader *reader)
+static void reader_free(struct obj_reader *reader)
 {
     struct store *store = reader->options.store;
     piece_close(reader);
@@ -96,8 +97,9 @@ static void reader_release(struct obj_reader *reader)
         if (!reader->is_buffer_unbudgeted)
             budget_give(&store->download_budget, reader->buffer_bytes);
     }
-    if (reader->options.row->manifest_id != 0)
-        unpin(&store->pins, GARBAGE_MANIFEST, reader->options.row->manifest_id);
+    if (reader->manifest_id != 0)
+        unpin(&store->pins, GARBAGE_MANIFEST, reader->manifest_id);
+    mem_free(reader);
 }
 
 static void budget_granted(struct budget_waiter *waiter);
@@ -106,17 +108,24 @@ enum err obj_reader_open(struct tx *tx, enum view_flags flags, const struct obj_
                          struct obj_reader **out_reader)
 {
     assert(options->length > 0 && options->offset + options->length <= options->row->size);
-    struct obj_reader *reader = arena_new_of(options->arena, struct obj_reader);
+    const struct object_row *row = options->row;
+    struct obj_reader *reader = mem_new(struct obj_reader);
     reader->options = *options;
+    reader->options.row = NULL;
+    reader->options.arena = NULL;
+    reader->extent_id = row->extent_id;
+    reader->extent_offset = row->extent_offset;
+    reader->manifest_id = row->manifest_id;
+    reader->size = row->size;
     reader->offset = options->offset;
     reader->end = options->offset + options->length;
     reader->waiter = (struct budget_waiter){.loop = options->loop, .granted = budget_granted};
-    if (options->row->manifest_id != 0)
-        pin(&options->store->pins, GARBAGE_MANIFEST, options->row->manifest_id);
-    bool is_inline = options->row->manifest_id == 0 && options->row->extent_id == 0;
-    enum err err = is_inline ? load_inline(reader, tx) : piece_open(reader, tx, flags);
+    if (reader->manifest_id != 0)
+        pin(&options->store->pins, GARBAGE_MANIFEST, reader->manifest_id);
+    bool is_inline = reader->manifest_id == 0 && reader->extent_id == 0;
+    enum err err = is_inline ? load_inline(reader, tx, options) : piece_open(reader, tx, flags);
     if (err != OK) {
-        reader_release(reader);
+        reader_free(reader);
         return err;
     }
     *out_reader = reader;
@@ -153,21 +162,13 @@ static void work_run(struct job *job)
     reader->result = read_step(reader, VIEW_WAIT, &reader->data);
 }
 
-static void close_now(struct obj_reader *reader)
-{
-    void (*closed)(void *) = reader->closed;
-    void *context = reader->options.context;
-    reader_release(reader);
-    closed(context);
-}
-
 static void work_done(struct job *job)
 {
     struct obj_reader *reader = container_of(job, struct obj_reader, job);
     reader->is_working = false;
     reader->has_result = true;
     if (reader->is_closing)
-        close_now(reader);
+        reader_free(reader);
     else
         reader->options.ready(reader->options.context);
 }
@@ -184,7 +185,7 @@ static void budget_granted(struct budget_waiter *waiter)
     reader->is_waiting = false;
     buffer_take(reader);
     if (reader->is_closing)
-        close_now(reader);
+        reader_free(reader);
     else
         reader->options.ready(reader->options.context);
 }
@@ -259,15 +260,14 @@ str obj_reader_inline(const struct obj_reader *reader)
     return reader->inline_bytes;
 }
 
-void obj_reader_close(struct obj_reader *reader, void (*closed)(void *context))
+void obj_reader_close(struct obj_reader *reader)
 {
     assert(!reader->is_closing);
     reader->is_closing = true;
-    reader->closed = closed;
     if (reader->is_waiting && !budget_cancel(&reader->options.store->download_budget, &reader->waiter))
         return;
     if (!reader->is_working)
-        close_now(reader);
+        reader_free(reader);
 }
 
 enum err obj_reader_read_wait(struct obj_reader *reader, str *out_bytes)

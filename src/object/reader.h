@@ -9,8 +9,8 @@ struct obj_reader;
 struct obj_reader_options {
     struct store *store;
     struct loop *loop;
-    struct arena *arena;
-    const struct object_row *row; /* borrowed; outlives the reader */
+    struct arena *arena;          /* inline bytes go there */
+    const struct object_row *row; /* read during the call only */
     uint64_t offset, length;      /* within the object; length > 0 */
     void (*ready)(void *context); /* on the loop, after ERR_PENDING: ask again */
     void *context;
@@ -33,9 +33,8 @@ enum err obj_reader_next(struct obj_reader *reader, struct obj_piece *out_piece)
 /* All bytes, when they lie in memory already (inline bodies): else the empty str. */
 str obj_reader_inline(const struct obj_reader *reader);
 
-/* Gives it up. Work that is still running on a worker ends first; `closed` tells when the arena may go, maybe before the
- * return. */
-void obj_reader_close(struct obj_reader *reader, void (*closed)(void *context));
+/* Gives it up; no callback comes after it. Work that is still running on a worker ends by itself. */
+void obj_reader_close(struct obj_reader *reader);
 
 /* For workers (checksums of copies): reads the next bytes, waiting; false flags, no loop needed. ERR_NOT_FOUND at the end. */
 enum err obj_reader_read_wait(struct obj_reader *reader, str *out_bytes);

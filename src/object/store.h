@@ -31,4 +31,5 @@ struct obj_op {
     struct arena *arena;
     struct fail fail;
     void (*done)(struct obj_op *op, enum err result);
+    void *context; /* the caller's */
 };

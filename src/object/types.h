@@ -16,7 +16,8 @@ enum checksum_kind {
     CHECKSUM_SHA256 = 5,
 };
 enum checksum_type { CHECKSUM_FULL_OBJECT = 0, CHECKSUM_COMPOSITE = 1 };
-enum { CHECKSUM_SIZE_MAX = 32, CHECKSUM_KIND_END = 6 };
+enum { CHECKSUM_SIZE_MAX = 32 };
+#define CHECKSUM_KIND_END 6 /* one past the last kind */
 
 enum storage_class {
     STORAGE_STANDARD = 0,

@@ -139,7 +139,7 @@ static enum err source_ranges(struct tx *tx, const struct object_row *source, ui
     if (source->manifest_id != 0)
         return manifest_ranges(tx, source, first, end, arena, list);
     if (source->extent_id == 0)
-        return ERR_NOT_IMPLEMENTED;
+        return ERR_RETRY; /* became inline since it was looked at */
     range_add(list, arena,
               (struct range){.extent_id = source->extent_id,
                              .offset = source->extent_offset + first,
@@ -192,11 +192,18 @@ static enum err part_copy_apply(struct update *update, struct tx *tx)
     if (first > end || end > copy->source.size)
         return ERR_BAD_RANGE;
     struct range_list list = {0};
-    if (end > first)
+    if (copy->has_extent) {
+        copy->extent.reference_count = 1;
+        TRY(row_put(tx, TABLE_extent, &copy->extent));
+        range_add(&list, arena, (struct range){.extent_id = copy->extent.id, .length = copy->extent.length});
+    } else if (end > first) {
         TRY(source_ranges(tx, &copy->source, first, end, arena, &list));
-    for (size_t i = 0; i < list.count; i++)
-        TRY(extent_hold(tx, list.range[i].extent_id, arena));
-    part_copy_md5(copy, first, end - first);
+        for (size_t i = 0; i < list.count; i++)
+            TRY(extent_hold(tx, list.range[i].extent_id, arena));
+        part_copy_md5(copy, first, end - first);
+    } else {
+        part_copy_md5(copy, first, 0);
+    }
     copy->row.upload_id = upload.id;
     copy->row.size = end - first;
     copy->row.ranges = ranges_encode(arena, list.range, list.count);
@@ -206,6 +213,61 @@ static enum err part_copy_apply(struct update *update, struct tx *tx)
 void upload_part_copy_start(struct upload_part_copy *copy)
 {
     obj_op_start(&copy->op, 0, part_copy_apply);
+}
+
+static enum err write_extent(struct engine *engine, str bytes, struct arena *arena, struct extent_row *out_row)
+{
+    enum { ALIGNMENT = 4096 };
+    struct extent_writer *writer;
+    char *aligned = mem_alloc_aligned(ALIGNMENT, bytes.len);
+    memcpy(aligned, bytes.ptr, bytes.len);
+    enum err err = extent_begin(engine, bytes.len, &writer);
+    if (err == OK) {
+        err = extent_write(writer, aligned, bytes.len, 0);
+        if (err == OK)
+            err = extent_seal(writer, bytes.len, arena, out_row);
+        else
+            extent_abort(writer);
+    }
+    mem_free(aligned);
+    return err;
+}
+
+static enum err inline_bytes(struct store *store, struct upload_part_copy *copy, struct arena *arena, str *out_bytes)
+{
+    struct tx *tx;
+    struct bucket_row bucket;
+    struct object_row row;
+    TRY(view_begin(store->engine, VIEW_WAIT, &tx));
+    enum err err = bucket_get(tx, copy->source_bucket, arena, &bucket);
+    if (err == OK)
+        err = object_find(tx, bucket.id, copy->source_key, copy->source_version_id, arena, &row);
+    if (err == OK) {
+        char *bytes = arena_alloc(arena, row.body.length);
+        err = blob_read(tx, &row.body, bytes);
+        *out_bytes = str_of(bytes, row.body.length);
+        copy->expected_sequence = row.sequence;
+    }
+    view_end(tx);
+    return err;
+}
+
+enum err upload_part_copy_inline_wait(struct store *store, struct upload_part_copy *copy, struct arena *arena)
+{
+    str bytes;
+    TRY(inline_bytes(store, copy, arena, &bytes));
+    if (copy->has_range && (copy->range_first > copy->range_last || copy->range_last >= bytes.len))
+        return ERR_BAD_RANGE;
+    if (copy->has_range)
+        bytes = str_slice(bytes, copy->range_first, copy->range_last + 1);
+    if (bytes.len == 0)
+        return OK;
+    uint8_t *md5 = arena_alloc(arena, MD5_BYTES);
+    md5_of(bytes.ptr, bytes.len, md5);
+    copy->row.md5 = str_of(md5, MD5_BYTES);
+    TRY(write_extent(store->engine, bytes, arena, &copy->extent));
+    copy->has_extent = true;
+    return OK;
 }
 
 /* ---- Abort ---- */

@@ -42,10 +42,15 @@ struct upload_part_copy {
     str bucket, key;
     uint64_t upload_id;
     struct part_row row; /* in: number, checksum (computed from expected_sequence); out: as committed */
+    bool has_extent;     /* the source lies inline, and its bytes were written to this extent (upload_part_copy_inline_wait) */
+    struct extent_row extent;
     struct object_row source; /* out */
 };
-/* ERR_NOT_IMPLEMENTED: the source lies inline; put its bytes as a part instead. */
 void upload_part_copy_start(struct upload_part_copy *copy);
+/* For a source whose bytes lie inline, and so cannot be referred to: writes the range to an extent of its own, and sets extent, md5
+ * and expected_sequence. Worker; the arena is the call's alone. If the commit is then refused, the extent stays until the search for
+ * orphans at the next start. */
+enum err upload_part_copy_inline_wait(struct store *store, struct upload_part_copy *copy, struct arena *arena);
 
 struct completed_part {
     uint64_t number;

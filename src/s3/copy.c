@@ -1,0 +1,172 @@
+/* CopyObject: by reference, in one update. Only a copy that asks for another kind of checksum than its source has reads the bytes. */
+#include "s3/copy.h"
+
+#include "base/mem.h"
+#include "codec/url.h"
+#include "object/object.h"
+#include "s3/handlers.h"
+#include "s3/headers.h"
+#include "s3/reply.h"
+#include "s3/runner.h"
+
+/* ---- Shared with UploadPartCopy ---- */
+
+enum err s3_copy_source_parse(struct s3_call *call, struct copy_source *out)
+{
+    str raw = s3_header(call, "x-amz-copy-source"), path, version, bucket, key;
+    if (str_has_prefix(raw, STR("/")))
+        raw = str_skip(raw, 1);
+    /* '?' of a key is percent-encoded; what follows a raw one is the version. */
+    ptrdiff_t at = str_find(raw, STR("?versionId="));
+    path = at < 0 ? raw : str_slice(raw, 0, (size_t)at);
+    version = at < 0 ? (str){0} : str_skip(raw, (size_t)at + sizeof "?versionId=" - 1);
+    bool is_good = url_decode(call->arena, path, false, &path) == OK &&
+                   url_decode(call->arena, version, false, &version) == OK &&
+                   str_cut(path, '/', &bucket, &key) && bucket.len > 0 && key.len > 0;
+    if (!is_good)
+        return s3_bad_argument(call, "x-amz-copy-source",
+                               "Invalid copy source object key: it must be bucket/key, percent-encoded", raw);
+    if (key.len > KEY_MAX_BYTES)
+        return ERR_KEY_TOO_LONG;
+    out->bucket = bucket;
+    out->key = key;
+    out->version_id = version;
+    return s3_conditions_parse(call, "x-amz-copy-source-", &out->conditions);
+}
+
+enum err s3_copy_source_authorise(struct s3_call *call, struct tx *tx, const struct copy_source *source)
+{
+    struct bucket_row bucket;
+    TRY(bucket_find(tx, source->bucket, call->arena, &bucket));
+    const struct access_request request = {
+        .action = STR("s3:GetObject"),
+        .bucket = source->bucket,
+        .key = source->key,
+        .bucket_owner = bucket.owner,
+        .bucket_exists = true,
+        .anonymous_mode = call->s3->options.settings->anonymous,
+    };
+    return iam_authorise(&call->identity, &request, &call->fail);
+}
+
+/* ---- CopyObject ---- */
+
+struct copy {
+    struct object_copy op;
+    struct copy_source source;
+    enum checksum_kind wanted; /* CHECKSUM_NONE: the source's */
+};
+
+static enum err directive_parse(struct s3_call *call, const char *name, bool *out_replaces)
+{
+    str text = s3_header(call, name);
+    *out_replaces = str_eq_nocase(text, STR("REPLACE"));
+    if (text.len == 0 || *out_replaces || str_eq_nocase(text, STR("COPY")))
+        return OK;
+    return s3_bad_argument(call, name, "Unknown directive: it must be COPY or REPLACE.", text);
+}
+
+/* A copy onto itself that changes nothing is refused, as AWS does. */
+static enum err self_copy_check(struct s3_call *call, const struct copy *copy)
+{
+    bool is_self = str_eq(copy->source.bucket, call->bucket) && str_eq(copy->source.key, call->key) &&
+                   copy->source.version_id.len == 0;
+    bool changes = copy->op.replaces_metadata || copy->op.replaces_tags ||
+                   s3_header(call, "x-amz-storage-class").len > 0 ||
+                   s3_header(call, "x-amz-website-redirect-location").len > 0 || copy->wanted != CHECKSUM_NONE;
+    return is_self && !changes ? ERR_COPY_ONTO_ITSELF : OK;
+}
+
+static enum err copy_parse(struct s3_call *call)
+{
+    struct copy *copy = arena_new_of(call->arena, struct copy);
+    call->state = copy;
+    struct object_copy *op = &copy->op;
+    TRY(s3_copy_source_parse(call, &copy->source));
+    TRY(directive_parse(call, "x-amz-metadata-directive", &op->replaces_metadata));
+    TRY(directive_parse(call, "x-amz-tagging-directive", &op->replaces_tags));
+    TRY(s3_write_conditions_parse(call, &op->conditions));
+    TRY(s3_object_headers_parse(call, &op->row));
+    str algorithm = s3_header(call, "x-amz-checksum-algorithm");
+    if (algorithm.len > 0 && !s3_checksum_find(algorithm, &copy->wanted))
+        return s3_bad_argument(call, "x-amz-checksum-algorithm",
+                               "Checksum algorithm provided is unsupported. Please try again with any of the valid "
+                               "types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]",
+                               algorithm);
+    op->bucket = call->bucket;
+    op->source_bucket = copy->source.bucket;
+    op->source_key = copy->source.key;
+    op->source_version_id = copy->source.version_id;
+    op->source_conditions = copy->source.conditions;
+    op->row.key = call->key;
+    op->row.owner = s3_call_owner(call);
+    return self_copy_check(call, copy);
+}
+
+/* Computes the checksum that was asked for when the source has another. */
+static enum err checksum_prepare(struct s3_call *call, struct copy *copy, const struct object_row *source,
+                                 enum view_flags flags)
+{
+    struct object_copy *op = &copy->op;
+    bool is_kept = copy->wanted == CHECKSUM_NONE ||
+                   (copy->wanted == (enum checksum_kind)source->checksum_kind &&
+                    source->checksum_type == CHECKSUM_FULL_OBJECT);
+    op->checksum_kind = CHECKSUM_NONE;
+    op->expected_sequence = 0;
+    if (is_kept)
+        return OK;
+    if ((flags & VIEW_NOWAIT) != 0)
+        return ERR_WOULD_BLOCK;
+    const struct object_checksum_args args = {.bucket = copy->source.bucket,
+                                              .key = copy->source.key,
+                                              .version_id = copy->source.version_id,
+                                              .kind = copy->wanted};
+    struct object_row row;
+    TRY(object_checksum_wait(call->s3->options.store, &args, call->arena, &row, &op->checksum));
+    op->checksum_kind = copy->wanted;
+    op->expected_sequence = row.sequence;
+    return OK;
+}
+
+static enum err copy_read(struct s3_call *call, enum view_flags flags)
+{
+    struct copy *copy = call->state;
+    struct tx *tx;
+    struct bucket_row bucket;
+    struct object_row source;
+    TRY(view_begin(store_engine(call->s3->options.store), flags, &tx));
+    enum err err = s3_copy_source_authorise(call, tx, &copy->source);
+    if (err == OK)
+        err = bucket_find(tx, copy->source.bucket, call->arena, &bucket);
+    if (err == OK)
+        err = object_find(tx, bucket.id, copy->source.key, copy->source.version_id, call->arena, &source);
+    view_end(tx);
+    TRY(err);
+    if (source.size > COPY_MAX_BYTES)
+        return ERR_COPY_TOO_LARGE;
+    return checksum_prepare(call, copy, &source, flags);
+}
+
+static void copy_start(struct s3_call *call)
+{
+    struct copy *copy = call->state;
+    copy->op.op = s3_call_op(call);
+    object_copy_start(&copy->op);
+}
+
+static void copy_reply(struct s3_call *call)
+{
+    const struct object_row *row = &((struct copy *)call->state)->op.row;
+    struct s3_xml *xml = s3_xml_begin(call, "CopyObjectResult");
+    struct xml_writer *w = &xml->w;
+    xml_text(w, "ETag", s3_etag_quoted(call->arena, row->md5, row->part_count));
+    xml_time(w, "LastModified", (int64_t)row->modified_ms);
+    if (row->checksum_kind != CHECKSUM_NONE) {
+        xml_text(w, "ChecksumType", str_from(s3_checksum_type_name(row->checksum_type)));
+        xml_text(w, s3_checksum_element((enum checksum_kind)row->checksum_kind), s3_checksum_text(call->arena, row));
+    }
+    s3_xml_send(call, xml);
+}
+
+const struct s3_handler handle_copy_object = {
+    .parse = copy_parse, .read = copy_read, .start = copy_start, .reply = copy_reply};

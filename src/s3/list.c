@@ -1,0 +1,264 @@
+/* ListObjects, ListObjectsV2, ListObjectVersions. The entries are written into the answer while the index is walked: a page
+ * holds no list in memory but its own text. */
+#include "object/list.h"
+
+#include "base/clock.h"
+#include "base/encode.h"
+#include "base/mem.h"
+#include "codec/url.h"
+#include "object/conditions.h"
+#include "s3/arguments.h"
+#include "s3/handlers.h"
+#include "s3/headers.h"
+#include "s3/reply.h"
+#include "s3/runner.h"
+
+enum list_kind { LIST_V1, LIST_V2, LIST_VERSIONS };
+
+struct listing {
+    struct list_visitor visitor;
+    struct s3_call *call;
+    enum list_kind kind;
+    struct list_args args;
+    bool is_url_encoded;
+    bool shows_owner;
+    struct list_result result;
+    struct s3_xml *entries;  /* what is walked goes there; the answer's head needs the result first */
+    struct buf common;       /* the common prefixes stand after the entries */
+    char owner_name[DISPLAY_NAME_MAX + 1];
+};
+
+/* ---- Arguments ---- */
+
+enum err s3_count_parse(struct s3_call *call, const char *name, uint64_t fallback, uint64_t most, uint64_t *out)
+{
+    str text = s3_query(call, name);
+    *out = fallback;
+    if (text.len > 0 && (str_to_u64(text, out) != OK || *out > INT32_MAX))
+        return s3_bad_argument(call, name, "Provided value is not an integer or within integer range", text);
+    if (*out > most)
+        *out = most;
+    return OK;
+}
+
+enum err s3_encoding_parse(struct s3_call *call, bool *out_is_url)
+{
+    str text = s3_query(call, "encoding-type");
+    *out_is_url = str_eq(text, STR("url"));
+    if (text.len > 0 && !*out_is_url)
+        return s3_bad_argument(call, "encoding-type", "Invalid Encoding Method specified in Request", text);
+    return OK;
+}
+
+str s3_encode_name(struct s3_call *call, bool is_url, str name)
+{
+    if (!is_url)
+        return name;
+    struct buf out;
+    buf_init(&out, 3 * name.len + 1);
+    url_encode(&out, name, true);
+    str kept = arena_str(call->arena, buf_str(&out));
+    buf_release(&out);
+    return kept;
+}
+
+static enum err continuation_parse(struct s3_call *call, struct listing *list)
+{
+    list->args.after = s3_query(call, "start-after");
+    str token = s3_query(call, "continuation-token");
+    if (!s3_has_query(call, "continuation-token"))
+        return OK;
+    char *key = arena_alloc(call->arena, token.len + 1);
+    size_t len;
+    if (token.len == 0 || base64_decode(token, key, &len) != OK || len > KEY_MAX_BYTES)
+        return s3_bad_argument(call, "continuation-token", "The continuation token provided is incorrect", token);
+    list->args.after = str_of(key, len);
+    return OK;
+}
+
+static enum err marker_parse(struct s3_call *call, struct listing *list)
+{
+    switch (list->kind) {
+    case LIST_V1:
+        list->args.after = s3_query(call, "marker");
+        return OK;
+    case LIST_V2:
+        list->shows_owner = str_eq(s3_query(call, "fetch-owner"), STR("true"));
+        return continuation_parse(call, list);
+    case LIST_VERSIONS:
+        list->args.after = s3_query(call, "key-marker");
+        if (s3_query(call, "version-id-marker").len > 0 && list->args.after.len == 0)
+            return s3_bad_argument(call, "version-id-marker",
+                                   "A version-id marker cannot be specified without a key marker.",
+                                   s3_query(call, "version-id-marker"));
+        return OK;
+    }
+    return ERR_INTERNAL;
+}
+
+static enum err list_parse(struct s3_call *call, enum list_kind kind)
+{
+    struct listing *list = arena_new_of(call->arena, struct listing);
+    uint64_t max_keys;
+    call->state = list;
+    list->call = call;
+    list->kind = kind;
+    list->shows_owner = kind != LIST_V2;
+    list->args.bucket_id = call->bucket_row.id;
+    list->args.prefix = s3_query(call, "prefix");
+    list->args.delimiter = s3_query(call, "delimiter");
+    TRY(s3_count_parse(call, "max-keys", PAGE_MAX_KEYS, PAGE_MAX_KEYS, &max_keys));
+    list->args.max_count = max_keys;
+    TRY(s3_encoding_parse(call, &list->is_url_encoded));
+    return marker_parse(call, list);
+}
+
+static enum err list_v1_parse(struct s3_call *call)
+{
+    return list_parse(call, LIST_V1);
+}
+
+static enum err list_v2_parse(struct s3_call *call)
+{
+    return list_parse(call, LIST_V2);
+}
+
+static enum err list_versions_parse(struct s3_call *call)
+{
+    return list_parse(call, LIST_VERSIONS);
+}
+
+/* ---- The walk ---- */
+
+static void write_name(struct listing *list, struct buf *out, str name)
+{
+    if (list->is_url_encoded)
+        url_encode(out, name, true);
+    else
+        xml_escape(out, name);
+}
+
+static void write_checksum(struct xml_writer *w, const struct object_row *row)
+{
+    if (row->checksum_kind == CHECKSUM_NONE)
+        return;
+    xml_text(w, "ChecksumAlgorithm", str_from(s3_checksum_name((enum checksum_kind)row->checksum_kind)));
+    xml_text(w, "ChecksumType", str_from(s3_checksum_type_name(row->checksum_type)));
+}
+
+/* One entry. The literal pieces are joined by hand here: this loop is what a listing costs. */
+static enum err write_entry(struct list_visitor *visitor, str name, const struct object_row *row)
+{
+    struct listing *list = container_of(visitor, struct listing, visitor);
+    struct xml_writer *w = &list->entries->w;
+    struct buf *out = w->out;
+    char etag[ETAG_TEXT_MAX];
+    if (row == NULL) {
+        buf_append(&list->common, STR("<CommonPrefixes><Prefix>"));
+        write_name(list, &list->common, name);
+        buf_append(&list->common, STR("</Prefix></CommonPrefixes>"));
+        return OK;
+    }
+    buf_append(out, list->kind == LIST_VERSIONS ? STR("<Version><Key>") : STR("<Contents><Key>"));
+    write_name(list, out, name);
+    buf_append(out, STR("</Key>"));
+    if (list->kind == LIST_VERSIONS)
+        buf_append(out, STR("<VersionId>null</VersionId><IsLatest>true</IsLatest>"));
+    xml_time(w, "LastModified", (int64_t)row->modified_ms);
+    buf_append(out, STR("<ETag>&quot;"));
+    buf_append(out, etag_format(row->md5, row->part_count, etag));
+    buf_append(out, STR("&quot;</ETag>"));
+    write_checksum(w, row);
+    xml_u64(w, "Size", row->size);
+    if (list->shows_owner)
+        s3_xml_owner(w, "Owner", row->owner,
+                     str_eq(row->owner, list->call->bucket_row.owner) ? str_from(list->owner_name) : (str){0});
+    xml_text(w, "StorageClass", str_from(s3_storage_class_name(row->storage_class)));
+    buf_append(out, list->kind == LIST_VERSIONS ? STR("</Version>") : STR("</Contents>"));
+    return OK;
+}
+
+static void common_release(void *context)
+{
+    struct listing *list = context;
+    buf_release(&list->common);
+}
+
+static enum err list_read(struct s3_call *call, enum view_flags flags)
+{
+    enum { COMMON_MAX_BYTES = 16 << 20 };
+    struct listing *list = call->state;
+    struct tx *tx;
+    if (list->shows_owner)
+        TRY(users_display_name(call->s3->options.users, call->bucket_row.owner, flags, list->owner_name));
+    if (list->entries == NULL) {
+        list->entries = s3_xml_entries(call);
+        buf_init(&list->common, COMMON_MAX_BYTES);
+        arena_on_reset(call->arena, common_release, list);
+    }
+    buf_clear(&list->entries->out);
+    buf_clear(&list->common);
+    list->visitor.entry = write_entry;
+    TRY(view_begin(store_engine(call->s3->options.store), flags, &tx));
+    enum err err = object_list(tx, &list->args, &list->visitor, call->arena, &list->result);
+    view_end(tx);
+    return err;
+}
+
+/* ---- The answer ---- */
+
+static void write_markers(struct listing *list, struct xml_writer *w)
+{
+    struct s3_call *call = list->call;
+    str last = list->result.last;
+    bool more = list->result.is_truncated;
+    switch (list->kind) {
+    case LIST_V1:
+        xml_text(w, "Marker", s3_encode_name(call, list->is_url_encoded, list->args.after));
+        if (more && list->args.delimiter.len > 0)
+            xml_text(w, "NextMarker", s3_encode_name(call, list->is_url_encoded, last));
+        break;
+    case LIST_V2:
+        if (s3_has_query(call, "start-after"))
+            xml_text(w, "StartAfter", s3_encode_name(call, list->is_url_encoded, s3_query(call, "start-after")));
+        if (s3_has_query(call, "continuation-token"))
+            xml_text(w, "ContinuationToken", s3_query(call, "continuation-token"));
+        if (more)
+            xml_text(w, "NextContinuationToken", arena_base64(call->arena, last.ptr, last.len));
+        xml_u64(w, "KeyCount", list->result.count);
+        break;
+    case LIST_VERSIONS:
+        xml_text(w, "KeyMarker", s3_encode_name(call, list->is_url_encoded, list->args.after));
+        xml_text(w, "VersionIdMarker", s3_query(call, "version-id-marker"));
+        if (more) {
+            xml_text(w, "NextKeyMarker", s3_encode_name(call, list->is_url_encoded, last));
+            xml_text(w, "NextVersionIdMarker", STR("null"));
+        }
+        break;
+    }
+}
+
+static void list_reply(struct s3_call *call)
+{
+    struct listing *list = call->state;
+    struct s3_xml *xml =
+        s3_xml_begin(call, list->kind == LIST_VERSIONS ? "ListVersionsResult" : "ListBucketResult");
+    struct xml_writer *w = &xml->w;
+    xml_text(w, "Name", call->bucket);
+    xml_text(w, "Prefix", s3_encode_name(call, list->is_url_encoded, list->args.prefix));
+    write_markers(list, w);
+    xml_u64(w, "MaxKeys", list->args.max_count);
+    if (list->args.delimiter.len > 0)
+        xml_text(w, "Delimiter", s3_encode_name(call, list->is_url_encoded, list->args.delimiter));
+    if (list->is_url_encoded)
+        xml_text(w, "EncodingType", STR("url"));
+    xml_bool(w, "IsTruncated", list->result.is_truncated);
+    buf_append(&xml->out, buf_str(&list->entries->out));
+    buf_append(&xml->out, buf_str(&list->common));
+    s3_xml_send(call, xml);
+}
+
+const struct s3_handler handle_list_objects = {.parse = list_v1_parse, .read = list_read, .reply = list_reply};
+const struct s3_handler handle_list_objects_v2 = {.parse = list_v2_parse, .read = list_read, .reply = list_reply};
+const struct s3_handler handle_list_object_versions = {
+    .parse = list_versions_parse, .read = list_read, .reply = list_reply};

@@ -1,0 +1,141 @@
+/* UploadPartCopy: a range of an object becomes a part, by reference. */
+#include "base/encode.h"
+#include "base/mem.h"
+#include "object/object.h"
+#include "object/upload.h"
+#include "s3/arguments.h"
+#include "s3/copy.h"
+#include "s3/handlers.h"
+#include "s3/headers.h"
+#include "s3/reply.h"
+#include "s3/runner.h"
+#include "s3/upload_id.h"
+
+struct part_copy {
+    struct upload_part_copy op;
+    struct copy_source source;
+};
+
+/* "bytes=first-last", both given: nothing else is a range here. */
+static enum err source_range_parse(struct s3_call *call, struct upload_part_copy *op)
+{
+    str text = s3_header(call, "x-amz-copy-source-range"), first, last;
+    if (text.len == 0)
+        return OK;
+    bool is_good = str_has_prefix(text, STR("bytes=")) && str_cut(str_skip(text, 6), '-', &first, &last) &&
+                   str_to_u64(first, &op->range_first) == OK && str_to_u64(last, &op->range_last) == OK &&
+                   op->range_first <= op->range_last && op->range_last != UINT64_MAX;
+    if (!is_good)
+        return s3_bad_argument(call, "x-amz-copy-source-range",
+                               "The x-amz-copy-source-range value must be of the form bytes=first-last where first "
+                               "and last are the zero-based offsets of the first and last bytes to copy",
+                               text);
+    op->has_range = true;
+    return OK;
+}
+
+static enum err part_copy_parse(struct s3_call *call)
+{
+    struct part_copy *copy = arena_new_of(call->arena, struct part_copy);
+    struct upload_part_copy *op = &copy->op;
+    call->state = copy;
+    TRY(s3_unserved_headers_check(call));
+    TRY(s3_part_number_parse(call, &op->row.number));
+    TRY(s3_upload_id_parse(call, &op->upload_id));
+    TRY(s3_copy_source_parse(call, &copy->source));
+    op->bucket = call->bucket;
+    op->key = call->key;
+    op->source_bucket = copy->source.bucket;
+    op->source_key = copy->source.key;
+    op->source_version_id = copy->source.version_id;
+    op->source_conditions = copy->source.conditions;
+    return source_range_parse(call, op);
+}
+
+static enum err range_check(struct s3_call *call, const struct upload_part_copy *op, uint64_t size)
+{
+    uint64_t length = op->has_range ? op->range_last - op->range_first + 1 : size;
+    if (op->has_range && op->range_last >= size)
+        return s3_bad_argument(call, "x-amz-copy-source-range",
+                               arena_printf(call->arena, "Range specified is not valid for source object of size: %llu",
+                                            (unsigned long long)size)
+                                   .ptr,
+                               (str){0});
+    return length > PART_MAX_BYTES ? ERR_COPY_TOO_LARGE : OK;
+}
+
+/* What cannot be referred to, or must be read for its checksum: a worker's task. */
+static enum err prepare_bytes(struct s3_call *call, struct part_copy *copy, const struct upload_row *upload,
+                              const struct object_row *source, enum view_flags flags)
+{
+    struct upload_part_copy *op = &copy->op;
+    struct store *store = call->s3->options.store;
+    bool is_inline = source->extent_id == 0 && source->manifest_id == 0 && source->size > 0;
+    bool needs_checksum = upload->checksum_kind != CHECKSUM_NONE;
+    if ((is_inline || needs_checksum) && (flags & VIEW_NOWAIT) != 0)
+        return ERR_WOULD_BLOCK;
+    op->expected_sequence = 0;
+    if (is_inline && !op->has_extent)
+        TRY(upload_part_copy_inline_wait(store, op, call->arena));
+    if (!needs_checksum)
+        return OK;
+    const struct object_checksum_args args = {
+        .bucket = copy->source.bucket,
+        .key = copy->source.key,
+        .version_id = copy->source.version_id,
+        .kind = (enum checksum_kind)upload->checksum_kind,
+        .offset = op->range_first,
+        .length = op->has_range ? op->range_last - op->range_first + 1 : 0,
+    };
+    struct object_row row;
+    TRY(object_checksum_wait(store, &args, call->arena, &row, &op->row.checksum));
+    op->row.checksum_kind = upload->checksum_kind;
+    if (op->expected_sequence != 0 && op->expected_sequence != row.sequence)
+        return ERR_RETRY;
+    op->expected_sequence = row.sequence;
+    return OK;
+}
+
+static enum err part_copy_read(struct s3_call *call, enum view_flags flags)
+{
+    struct part_copy *copy = call->state;
+    struct bucket_row bucket;
+    struct object_row source;
+    struct upload_row upload;
+    struct tx *tx;
+    TRY(view_begin(store_engine(call->s3->options.store), flags, &tx));
+    enum err err = upload_find(tx, call->bucket_row.id, call->key, copy->op.upload_id, call->arena, &upload);
+    if (err == OK)
+        err = s3_copy_source_authorise(call, tx, &copy->source);
+    if (err == OK)
+        err = bucket_find(tx, copy->source.bucket, call->arena, &bucket);
+    if (err == OK)
+        err = object_find(tx, bucket.id, copy->source.key, copy->source.version_id, call->arena, &source);
+    view_end(tx);
+    TRY(err);
+    TRY(range_check(call, &copy->op, source.size));
+    return prepare_bytes(call, copy, &upload, &source, flags);
+}
+
+static void part_copy_start(struct s3_call *call)
+{
+    struct part_copy *copy = call->state;
+    copy->op.op = s3_call_op(call);
+    upload_part_copy_start(&copy->op);
+}
+
+static void part_copy_reply(struct s3_call *call)
+{
+    const struct part_row *row = &((struct part_copy *)call->state)->op.row;
+    struct s3_xml *xml = s3_xml_begin(call, "CopyPartResult");
+    struct xml_writer *w = &xml->w;
+    xml_time(w, "LastModified", (int64_t)row->modified_ms);
+    xml_text(w, "ETag", s3_etag_quoted(call->arena, row->md5, 0));
+    if (row->checksum_kind != CHECKSUM_NONE)
+        xml_text(w, s3_checksum_element((enum checksum_kind)row->checksum_kind),
+                 arena_base64(call->arena, row->checksum.ptr, row->checksum.len));
+    s3_xml_send(call, xml);
+}
+
+const struct s3_handler handle_upload_part_copy = {
+    .parse = part_copy_parse, .read = part_copy_read, .start = part_copy_start, .reply = part_copy_reply};

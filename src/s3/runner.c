@@ -1,0 +1,313 @@
+/* Takes each request through its steps:
+ *
+ *   on_head → target → operation → claim ─→ lookup (loop, or worker) ─→ verdict → parse
+ *     ├─ body → ... → s3_body_done ─┐
+ *     └─────────────────────────────┴→ read (loop, or worker) → start ~~ commit ~~→ reply
+ *
+ * Any step's error goes to fail_call. After the answer, what the body holds is given up; the exchange's arena lives until
+ * the HTTP server says that the exchange is over, which it does not before http_reply_send; so everything that a worker or
+ * the engine may still touch must end before that: the answer is the last thing. */
+#include "s3/runner.h"
+
+#include <assert.h>
+
+#include "base/encode.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "object/bucket.h"
+#include "s3/handlers.h"
+#include "s3/ingest.h"
+#include "s3/reply.h"
+
+enum { SIGNING_KEY_CACHE_ENTRIES = 256, RETRY_MAX_COUNT = 3 };
+
+static void run_start(struct s3_call *call);
+
+/* ---- Answers ---- */
+
+static void reply_now(void *context)
+{
+    struct s3_call *call = context;
+    call->is_replied = true;
+    if (call->err != OK)
+        s3_reply_error(call, call->err);
+    else
+        call->operation->handler->reply(call);
+}
+
+/* Ends the call. The body's buffers go first: they may be in use by workers, and the arena is not ours after the answer. */
+static void finish_call(struct s3_call *call, enum err err)
+{
+    assert(!call->is_replied);
+    if (err != OK && call->operation != NULL && call->operation->handler != NULL &&
+        call->operation->handler->failed != NULL)
+        err = call->operation->handler->failed(call, err);
+    call->err = err;
+    s3_ingest_close(call, reply_now);
+}
+
+/* ---- Steps that may need a worker ---- */
+
+static void read_done(struct s3_call *call, enum err err)
+{
+    if (err == ERR_RETRY && call->retries++ < RETRY_MAX_COUNT) {
+        run_start(call);
+        return;
+    }
+    if (err != OK || call->operation->handler->start == NULL)
+        finish_call(call, err);
+    else
+        call->operation->handler->start(call);
+}
+
+static void read_on_worker(struct job *job)
+{
+    struct s3_call *call = container_of(job, struct s3_call, job);
+    call->err = call->operation->handler->read(call, VIEW_WAIT);
+}
+
+static void read_on_worker_done(struct job *job)
+{
+    struct s3_call *call = container_of(job, struct s3_call, job);
+    read_done(call, call->err);
+}
+
+static void submit(struct s3_call *call, void (*run)(struct job *job), void (*done)(struct job *job))
+{
+    call->job = (struct job){.loop = call->s3->options.loop, .run = run, .done = done};
+    workers_submit(call->s3->options.workers, &call->job);
+}
+
+/* The handler's own work, once the body (if any) is here. */
+static void run_start(struct s3_call *call)
+{
+    const struct s3_handler *handler = call->operation->handler;
+    enum err err = OK;
+    if (handler->read != NULL)
+        err = handler->read(call, VIEW_NOWAIT);
+    if (err == ERR_WOULD_BLOCK)
+        submit(call, read_on_worker, read_on_worker_done);
+    else
+        read_done(call, err);
+}
+
+static void commit_done(struct task *task)
+{
+    struct s3_call *call = container_of(task, struct s3_call, task);
+    enum err err = call->err;
+    bool is_refused = err == ERR_NO_SPACE || (err != OK && s3_error_status(err) < 500);
+    if (call->ingest != NULL && call->ingest->body != NULL && !is_refused && err != ERR_RETRY)
+        body_keep(call->ingest->body); /* committed; or perhaps: then the search for orphans decides */
+    if (err == ERR_RETRY && call->retries++ < RETRY_MAX_COUNT)
+        run_start(call);
+    else
+        finish_call(call, err);
+}
+
+void s3_call_committed(struct obj_op *op, enum err result)
+{
+    struct s3_call *call = op->context;
+    call->err = result;
+    if (result != OK && op->fail.code != OK)
+        call->fail = op->fail;
+    call->task.run = commit_done;
+    loop_post(call->s3->options.loop, &call->task);
+}
+
+struct obj_op s3_call_op(struct s3_call *call)
+{
+    return (struct obj_op){
+        .store = call->s3->options.store,
+        .arena = call->arena,
+        .done = s3_call_committed,
+        .context = call,
+    };
+}
+
+/* ---- From the head to the body ---- */
+
+void s3_body_done(struct s3_call *call, enum err err)
+{
+    if (err != OK)
+        finish_call(call, err);
+    else
+        run_start(call);
+}
+
+static bool has_body(const struct s3_call *call)
+{
+    return call->operation->shape == S3_UPLOAD || call->request->is_chunked ||
+           (call->request->has_length && call->request->content_length > 0);
+}
+
+static enum err check_bucket(struct s3_call *call)
+{
+    if (call->operation->scope == S3_SERVICE)
+        return OK;
+    if (call->operation->handler->creates_bucket)
+        return bucket_name_check(call->bucket);
+    return call->bucket_err;
+}
+
+/* The verdict, and what is left to do before the body. */
+static enum err admit(struct s3_call *call)
+{
+    TRY(s3_auth_verify(call));
+    if (call->operation->handler == NULL)
+        return fail_set(&call->fail, ERR_NOT_IMPLEMENTED, NULL, "%s is not implemented.", call->operation->name);
+    TRY(check_bucket(call));
+    if (!call->operation->handler->checksums_are_arguments)
+        TRY(s3_integrity_parse(call));
+    if (call->operation->handler->parse != NULL)
+        TRY(call->operation->handler->parse(call));
+    return has_body(call) ? s3_ingest_begin(call) : OK;
+}
+
+static void lookup_done(struct s3_call *call, enum err err)
+{
+    if (err == OK)
+        err = admit(call);
+    if (err != OK)
+        finish_call(call, err);
+    else if (call->ingest == NULL)
+        run_start(call);
+}
+
+static void lookup_on_worker(struct job *job)
+{
+    struct s3_call *call = container_of(job, struct s3_call, job);
+    call->err = s3_auth_lookup(call, VIEW_WAIT);
+}
+
+static void lookup_on_worker_done(struct job *job)
+{
+    struct s3_call *call = container_of(job, struct s3_call, job);
+    lookup_done(call, call->err);
+}
+
+static enum err resolve(struct s3_call *call)
+{
+    TRY(s3_target_parse(call));
+    enum s3_scope scope = call->bucket.len == 0 ? S3_SERVICE : call->key.len == 0 ? S3_BUCKET : S3_OBJECT;
+    call->operation = s3_operation_find(call->request, scope, call->query, call->query_count);
+    return call->operation == NULL ? ERR_METHOD_NOT_ALLOWED : OK;
+}
+
+/* Unique across restarts and loops, short, and telling nobody how many requests there were. */
+static void make_request_id(struct s3_call *call)
+{
+    uint64_t id = call->s3->id_seed ^ (++call->s3->id_count * UINT64_C(0x9e3779b97f4a7c15));
+    static const char digit[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < REQUEST_ID_BYTES; i++, id >>= 4)
+        call->request_id[i] = digit[id & 15];
+}
+
+static struct s3_call *call_new(struct http_service *service, struct http_exchange *x)
+{
+    struct s3_call *call = arena_new_of(http_arena(x), struct s3_call);
+    call->s3 = container_of(service, struct s3_loop, service);
+    call->x = x;
+    call->request = http_request(x);
+    call->arena = http_arena(x);
+    make_request_id(call);
+    http_set_context(x, call);
+    return call;
+}
+
+static void on_head(struct http_service *service, struct http_exchange *x)
+{
+    struct s3_call *call = call_new(service, x);
+    enum err err = resolve(call);
+    if (err == OK)
+        err = s3_auth_parse(call);
+    if (err == OK)
+        err = s3_auth_lookup(call, VIEW_NOWAIT);
+    if (err == ERR_WOULD_BLOCK)
+        submit(call, lookup_on_worker, lookup_on_worker_done);
+    else
+        lookup_done(call, err);
+}
+
+static void on_bad_request(struct http_service *service, struct http_exchange *x, enum err err)
+{
+    struct s3_call *call = call_new(service, x);
+    finish_call(call, err);
+}
+
+static void on_done(struct http_service *service, struct http_exchange *x, const struct http_outcome *outcome)
+{
+    struct s3_loop *s3 = container_of(service, struct s3_loop, service);
+    struct s3_call *call = http_context(x);
+    if (s3->options.observer == NULL || call == NULL)
+        return;
+    const struct s3_event event = {
+        .operation = call->operation != NULL ? call->operation->name : "-",
+        .request_id = str_of(call->request_id, REQUEST_ID_BYTES),
+        .method = call->request->method,
+        .target = call->request->target,
+        .peer = http_peer(x),
+        .access_key = call->identity.access_key_id,
+        .bucket = call->bucket,
+        .key = call->key,
+        .user_agent = s3_header(call, "user-agent"),
+        .error_code = call->error_code,
+        .err = call->err,
+        .detail = str_from(call->fail.detail),
+        .outcome = outcome,
+    };
+    s3->options.observer->seen(s3->options.observer, &event);
+}
+
+/* ---- The service ---- */
+
+struct http_service *s3_service_new(const struct s3_options *options)
+{
+    struct s3_loop *s3 = mem_new(struct s3_loop);
+    s3->service = (struct http_service){.on_head = on_head, .on_bad_request = on_bad_request, .on_done = on_done};
+    s3->options = *options;
+    s3->signing_keys = sigv4_cache_new(SIGNING_KEY_CACHE_ENTRIES);
+    s3->id_seed = rand_u64();
+    return &s3->service;
+}
+
+void s3_service_free(struct http_service *service)
+{
+    if (service == NULL)
+        return;
+    struct s3_loop *s3 = container_of(service, struct s3_loop, service);
+    sigv4_cache_free(s3->signing_keys);
+    mem_free(s3);
+}
+
+/* ---- For handlers ---- */
+
+str s3_query(const struct s3_call *call, const char *name)
+{
+    const struct pair *found = pair_find(call->query, call->query_count, str_from(name));
+    return found == NULL ? (str){0} : found->value;
+}
+
+bool s3_has_query(const struct s3_call *call, const char *name)
+{
+    return pair_find(call->query, call->query_count, str_from(name)) != NULL;
+}
+
+str s3_header(const struct s3_call *call, const char *name)
+{
+    return http_header(call->request, str_from(name));
+}
+
+enum err s3_bad_argument(struct s3_call *call, const char *name, const char *why, str value)
+{
+    (void)value;
+    return fail_set(&call->fail, ERR_BAD_ARGUMENT, name, "%s", why);
+}
+
+str s3_call_owner(const struct s3_call *call)
+{
+    if (call->identity.kind != IDENTITY_ANONYMOUS)
+        return call->identity.canonical_id;
+    if (call->bucket_row.owner.len > 0)
+        return call->bucket_row.owner;
+    return users_root_canonical_id(call->s3->options.users);
+}
