@@ -3,6 +3,7 @@
 import itertools
 import os
 import uuid
+from urllib.parse import unquote_plus
 
 import boto3
 import pytest
@@ -51,9 +52,10 @@ def bucket_name(tag="t"):
 
 def empty_bucket(client, bucket):
     """Aborts every upload and deletes every version, whatever the keys look like."""
-    for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
-        for upload in page.get("Uploads", []):
-            client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, EncodingType="url"):
+        for begun in page.get("Uploads", []):
+            key = unquote_plus(begun["Key"])
+            client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=begun["UploadId"])
     while True:
         page = client.list_object_versions(Bucket=bucket)
         found = page.get("Versions", []) + page.get("DeleteMarkers", [])

@@ -16,6 +16,11 @@ STOP_SECONDS = 60
 ADDRESS = re.compile(r"https?://(?:[\w.-]+|\[[0-9a-fA-F:]+\]):\d+")
 
 
+def clean_environment():
+    """Without PAIL_ variables: those that name this run's choices are also the server's settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PAIL_")}
+
+
 class Server:
     """One server on one data folder. `settings` are more words for `pail serve`."""
 
@@ -49,7 +54,7 @@ class Server:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 cwd=self.folder,
-                env={**os.environ, **self.environment},
+                env={**clean_environment(), **self.environment},
             )
         self.endpoint, self.admin = self._addresses(begin)
         # A restart keeps its addresses, as clients expect.
@@ -109,7 +114,7 @@ class Server:
     def cli(self, *words):
         """Runs a command of the CLI as root, and returns what it prints as JSON."""
         environment = {
-            **os.environ,
+            **clean_environment(),
             "PAIL_ADMIN_URL": self.admin,
             "PAIL_ACCESS_KEY": ROOT_KEYS["access_key"],
             "PAIL_SECRET_KEY": ROOT_KEYS["secret_key"],
