@@ -84,11 +84,12 @@ static void test_base64_of_wrong_form(void **state)
 {
     (void)state;
     static const str cases[] = {
-        STR_INIT("Zg"),      STR_INIT("Zg="),  STR_INIT("Z==="), STR_INIT("===="),
-        STR_INIT("Zm9v="),   STR_INIT("Zm=v"), STR_INIT("=Zg="), STR_INIT("Zg==Zg=="),
-        STR_INIT("Zh=="),    STR_INIT("Zm9="), /* bits behind the last byte */
-        STR_INIT("Zm9v\n"),  STR_INIT("Z g="), STR_INIT("Zm-_"), STR_INIT("Zm9\0"),
-        STR_INIT("Zm9\xc3"),
+        STR_INIT("Zg"),     STR_INIT("Zg="),      STR_INIT("Z==="),
+        STR_INIT("===="),   STR_INIT("Zm9v="),    STR_INIT("Zm=v"),
+        STR_INIT("=Zg="),   STR_INIT("Zg==Zg=="), STR_INIT("Zo=="),
+        STR_INIT("Zh=="),   STR_INIT("Zm+="),     STR_INIT("Zm9="), /* bits behind the last byte */
+        STR_INIT("Zm9v\n"), STR_INIT("Z g="),     STR_INIT("Zm-_"),
+        STR_INIT("Zm9\0"),  STR_INIT("Zm9\xc3"),
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         char plain[8] = "unset";

@@ -234,6 +234,25 @@ static void test_dir_sync(void **state)
     assert_err(dir_sync(-1), ERR_IO);
 }
 
+/* Appending goes on where another writer left off, and a file that is not there is made. */
+static void test_open_append(void **state)
+{
+    struct folder *folder = *state;
+    (void)remove_entries(folder->fd);
+    for (int i = 0; i < 2; i++) {
+        FD_SCOPED int fd = -1;
+        assert_ok(file_open_append(folder->fd, "log", 0640, &fd));
+        assert_ok(fd_write_full(fd, "line\n", 5));
+    }
+    BUF_SCOPED struct buf content;
+    buf_init(&content, 100);
+    assert_ok(file_read(folder->fd, "log", &content));
+    assert_str(buf_str(&content), STR("line\nline\n"));
+    int untouched = -7;
+    assert_err(file_open_append(folder->fd, "absent/log", 0640, &untouched), ERR_NOT_FOUND);
+    assert_int_equal(untouched, -7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,7 +260,7 @@ int main(void)
         cmocka_unit_test(test_full_disk),      cmocka_unit_test(test_short_and_interrupted_writes),
         cmocka_unit_test(test_read_of_a_file), cmocka_unit_test(test_read_of_a_large_file),
         cmocka_unit_test(test_replace),        cmocka_unit_test(test_failed_replace_leaves_nothing),
-        cmocka_unit_test(test_dir_sync),
+        cmocka_unit_test(test_dir_sync),       cmocka_unit_test(test_open_append),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -53,7 +53,8 @@ static void test_prefix_and_suffix(void **state)
     assert_true(str_has_prefix(STR("abc"), STR("abc")));
     assert_true(str_has_prefix(STR("abc"), null_str));
     assert_true(str_has_prefix(null_str, null_str));
-    assert_false(str_has_prefix(STR("ab"), STR("abc")));
+    assert_false(str_has_prefix(str_of("abc", 2), STR("abc")));
+    assert_false(str_has_prefix_nocase(str_of("abc", 2), STR("abc")));
     assert_false(str_has_prefix(STR("abc"), STR("AB")));
     assert_true(str_has_prefix_nocase(STR("abc"), STR("AB")));
     assert_false(str_has_prefix_nocase(STR("a"), STR("AB")));

@@ -242,6 +242,12 @@ static void test_cap_of_the_arena(void **state)
         arena_free(arena);
     }
     assert_true(accepted > 0 && accepted < 1000);
+
+    /* An empty root that is refused: expat tells its end all the same. */
+    struct arena *none = arena_new(0);
+    struct xml_node *root;
+    assert_err(xml_parse(none, STR("<a/>"), &root), ERR_BAD_XML);
+    arena_free(none);
 }
 
 int main(void)
