@@ -26,14 +26,16 @@ struct log_field {
 void log_configure(enum log_level level, enum log_format format, int fd);
 bool log_wants(enum log_level level);
 
-/* log_event(LOG_WARN, "settings", "a value lost to another", LOG_STR("name", ...), ...); area is a short word. */
-#define log_event(level, area, message, ...)                                                       \
+/* log_event(LOG_WARN, "settings", "a value lost to another", LOG_STR("name", ...), ...); area is a short word. The message and
+ * the fields are one argument list, so that there may be no field at all. */
+#define log_event(level, area, ...)                                                                \
     do {                                                                                           \
         if (log_wants(level))                                                                      \
-            log_write(                                                                             \
-                (level), (area), (message),                                                        \
-                (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, )(struct log_field){0}});      \
+            log_write((level), (area), LOG_FIRST_(__VA_ARGS__, 0),                                 \
+                      (const struct log_field[]){LOG_REST_(__VA_ARGS__, (struct log_field){0})});  \
     } while (0)
+#define LOG_FIRST_(first, ...) (first)
+#define LOG_REST_(first, ...) __VA_ARGS__
 /* `field` ends with a row whose name is null. */
 void log_write(enum log_level level, const char *area, const char *message,
                const struct log_field *field);
