@@ -91,5 +91,6 @@ build_configure() {
 
 # Compiles a configured folder, showing the compiler's words only when it fails.
 build_compile() {
-    ninja -C "$1" >"$1/compile.log" 2>&1 || { tail -n 60 "$1/compile.log" >&2; die "the build in $1 failed"; }
+    ninja --quiet -k 10 -C "$1" >"$1/compile.log" 2>&1 ||
+        { grep -v '^\(cc\|gcc\|clang\) -' "$1/compile.log" | tail -n 80 >&2; die "the build in $1 failed"; }
 }
