@@ -4,10 +4,13 @@ The list of operations and their shapes comes from botocore's service model, so 
 SERVED is the promise; an operation that comes to be served moves there with its own tests.
 """
 
+import os
+
 import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 
+from conftest import SOURCE_ROOT
 from lib.clients import make_client
 
 SERVED = set(
@@ -17,8 +20,8 @@ SERVED = set(
     ListObjects ListObjectsV2 ListObjectVersions ListParts PutObject UploadPart UploadPartCopy
     """.split()
 )
-# Asked elsewhere than at a bucket's address, so no general purpose endpoint ever sees them.
-ELSEWHERE = {"WriteGetObjectResponse"}
+# Asked at other addresses (S3 Object Lambda, the control endpoint of directory buckets), so this endpoint never sees them.
+ELSEWHERE = {"ListDirectoryBuckets", "WriteGetObjectResponse"}
 MODEL = botocore.session.get_session().get_service_model("s3")
 NOT_SERVED = sorted(set(MODEL.operation_names) - SERVED - ELSEWHERE)
 
@@ -131,3 +134,23 @@ def test_a_header_is_kept_or_refused(raw, bucket, headers):
     else:
         assert reply.status in (400, 403, 501), reply
         assert raw.get(f"/{bucket}/promised").status == 404
+
+
+def operations_of_the_document():
+    """(served, not served) as docs/s3-compatibility.md lists them."""
+    with open(os.path.join(SOURCE_ROOT, "docs", "s3-compatibility.md"), encoding="utf-8") as file:
+        text = file.read()
+    listed = {True: [], False: []}
+    served = None
+    for line in text.splitlines():
+        if line.startswith("#"):
+            served = {"### Served": True, "### Not served yet": False, "### Not served, and why": False}.get(line)
+        elif served is not None and line.startswith("| ") and not line.startswith(("| operation", "| ---")):
+            listed[served] += line.split("|")[1].replace(" ", "").split(",")
+    return listed[True], listed[False]
+
+
+def test_the_document_lists_every_operation_once():
+    served, not_served = operations_of_the_document()
+    assert sorted(served) == sorted(SERVED)
+    assert sorted(not_served) == sorted(set(MODEL.operation_names) - SERVED)
