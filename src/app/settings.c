@@ -43,19 +43,19 @@ _Static_assert(sizeof(enum settings_engine) == sizeof(int), "an enum is an int")
 #define RELOAD SETTING_RELOAD
 #define NOT_IN_FILE SETTING_NOT_IN_FILE
 
-#define SETTING(section_, name_, KIND, default_, limits, flags_, flag_aliases_, env_aliases_, help_) \
-    [SETTING_ID_##name_] = {                                                                       \
-        .section = (section_),                                                                     \
-        .name = #name_,                                                                            \
-        .kind = SETTING_##KIND,                                                                    \
-        .offset = offsetof(struct settings, MEMBER_##KIND(name_)),                                 \
-        .default_text = (default_),                                                                \
-        limits,                                                                                    \
-        .flags = (flags_),                                                                         \
-        .flag_aliases = (flag_aliases_),                                                           \
-        .env_aliases = (env_aliases_),                                                             \
-        .help = (help_),                                                                           \
-        CHOICES_##KIND(name_)},
+#define SETTING(section_, name_, KIND, default_, limits, flags_, flag_aliases_, env_aliases_,      \
+                help_)                                                                             \
+    [SETTING_ID_##name_] = {.section = (section_),                                                 \
+                            .name = #name_,                                                        \
+                            .kind = SETTING_##KIND,                                                \
+                            .offset = offsetof(struct settings, MEMBER_##KIND(name_)),             \
+                            .default_text = (default_),                                            \
+                            limits,                                                                \
+                            .flags = (flags_),                                                     \
+                            .flag_aliases = (flag_aliases_),                                       \
+                            .env_aliases = (env_aliases_),                                         \
+                            .help = (help_),                                                       \
+                            CHOICES_##KIND(name_)},
 
 const struct setting settings_table[SETTINGS_COUNT] = {
 #include "app/settings.def"
@@ -144,9 +144,11 @@ static enum err check_root_keys(const struct settings *settings, struct fail *fa
     if (settings->access_key.len == 0 && settings->secret_key.len == 0)
         return OK;
     if (settings->secret_key.len == 0)
-        return fail_set(fail, ERR_BAD_ARGUMENT, "secret_key", "access_key is set and secret_key is not");
+        return fail_set(fail, ERR_BAD_ARGUMENT, "secret_key",
+                        "access_key is set and secret_key is not");
     if (settings->access_key.len == 0)
-        return fail_set(fail, ERR_BAD_ARGUMENT, "access_key", "secret_key is set and access_key is not");
+        return fail_set(fail, ERR_BAD_ARGUMENT, "access_key",
+                        "secret_key is set and access_key is not");
     if (!access_key_id_is_valid(settings->access_key))
         return fail_set(fail, ERR_BAD_ARGUMENT, "access_key",
                         "access_key must be printable ASCII without space, comma and slash");

@@ -30,7 +30,9 @@
 
 #define SETTINGS_ENUMERATOR(enumerator, word, other) enumerator,
 enum settings_engine { SETTINGS_engine(SETTINGS_ENUMERATOR) };
-enum settings_log_level { SETTINGS_log_level(SETTINGS_ENUMERATOR) }; /* in the order of enum log_level */
+enum settings_log_level {
+    SETTINGS_log_level(SETTINGS_ENUMERATOR)
+}; /* in the order of enum log_level */
 enum settings_log_format { SETTINGS_log_format(SETTINGS_ENUMERATOR) };
 enum settings_verify_reads { SETTINGS_verify_reads(SETTINGS_ENUMERATOR) };
 #undef SETTINGS_ENUMERATOR
@@ -104,7 +106,7 @@ struct setting {
     const char *section;
     const char *name; /* data_dir; the flag is --data-dir, the variable PAIL_DATA_DIR */
     enum setting_kind kind;
-    size_t offset; /* of its member in struct settings */
+    size_t offset;            /* of its member in struct settings */
     const char *default_text; /* null: not set */
     uint64_t min, max;
     enum setting_flags flags;

@@ -24,7 +24,8 @@ bad(struct reading *reading, unsigned line, const char *field, const char *forma
     va_start(args, format);
     str text = arena_vprintf(reading->arena, format, args);
     va_end(args);
-    return fail_set(reading->fail, ERR_BAD_ARGUMENT, field, "%.*s:%u: %.*s", STR_ARG(reading->path), line, STR_ARG(text));
+    return fail_set(reading->fail, ERR_BAD_ARGUMENT, field, "%.*s:%u: %.*s", STR_ARG(reading->path),
+                    line, STR_ARG(text));
 }
 
 /* tls.cert is tls_cert. */
@@ -76,7 +77,8 @@ static bool is_expected_type(const struct setting *row, const struct toml_value 
 }
 
 /* The value as text, as it would stand in a flag. */
-static struct setting_pieces pieces_of(const struct setting *row, const struct toml_value *value, struct arena *arena)
+static struct setting_pieces pieces_of(const struct setting *row, const struct toml_value *value,
+                                       struct arena *arena)
 {
     str *piece;
     switch (value->kind) {
@@ -99,12 +101,13 @@ static enum err refuse_unknown(struct reading *reading, const struct toml_entry 
 {
     const struct setting *near = settings_nearest(name);
     if (near)
-        return bad(reading, entry->line, NULL, "\"%.*s\" is not a setting; did you mean \"%s\"?", STR_ARG(entry->key),
-                   near->name);
+        return bad(reading, entry->line, NULL, "\"%.*s\" is not a setting; did you mean \"%s\"?",
+                   STR_ARG(entry->key), near->name);
     return bad(reading, entry->line, NULL, "\"%.*s\" is not a setting", STR_ARG(entry->key));
 }
 
-static const struct settings_file_entry *find_earlier(const struct reading *reading, const struct setting *row)
+static const struct settings_file_entry *find_earlier(const struct reading *reading,
+                                                      const struct setting *row)
 {
     for (size_t i = 0; i < reading->count; i++) {
         if (reading->entry[i].row == row)
@@ -127,8 +130,8 @@ static enum err take_entry(struct reading *reading, const struct toml_entry *ent
                    (uintmax_t)earlier->line);
     if (!is_expected_type(row, &entry->value))
         return bad(reading, entry->line, row->name, "%s must be %s", row->name, expected_type(row));
-    reading->entry[reading->count++] =
-        (struct settings_file_entry){row, pieces_of(row, &entry->value, reading->arena), entry->line};
+    reading->entry[reading->count++] = (struct settings_file_entry){
+        row, pieces_of(row, &entry->value, reading->arena), entry->line};
     return OK;
 }
 
@@ -147,8 +150,8 @@ static bool holds_secret(const struct reading *reading)
     return false;
 }
 
-enum err settings_read_file(str path, struct arena *arena, struct settings_file_entry **out_entry, size_t *out_count,
-                            bool *out_exposed, struct fail *fail)
+enum err settings_read_file(str path, struct arena *arena, struct settings_file_entry **out_entry,
+                            size_t *out_count, bool *out_exposed, struct fail *fail)
 {
     struct reading reading = {.path = path, .arena = arena, .fail = fail};
     const char *terminated = arena_str(arena, path).ptr;
@@ -156,7 +159,8 @@ enum err settings_read_file(str path, struct arena *arena, struct settings_file_
     buf_init(&content, TOML_BYTES_MAX);
     enum err err = file_read(AT_FDCWD, terminated, &content);
     if (err != OK)
-        return fail_set(fail, err, "config", "the settings file \"%s\" cannot be read: %s", terminated, err_fact(err));
+        return fail_set(fail, err, "config", "the settings file \"%s\" cannot be read: %s",
+                        terminated, err_fact(err));
     struct toml_entry *entry;
     size_t count;
     /* The entries point into the document, which must last as long as they do. */

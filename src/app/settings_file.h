@@ -14,5 +14,5 @@ struct settings_file_entry {
  * unknown or repeated setting, or a value of the wrong type, with "path:line: ..." in fail->detail; ERR_NOT_FOUND,
  * ERR_IO and the like when the file cannot be read. *out_exposed tells that the file holds a secret and that others
  * than its owner and group may read it. */
-enum err settings_read_file(str path, struct arena *arena, struct settings_file_entry **out_entry, size_t *out_count,
-                            bool *out_exposed, struct fail *fail);
+enum err settings_read_file(str path, struct arena *arena, struct settings_file_entry **out_entry,
+                            size_t *out_count, bool *out_exposed, struct fail *fail);

@@ -1,6 +1,6 @@
 #include "app/settings_load.h"
 
-#include <assert.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "app/settings_file.h"
@@ -25,7 +25,8 @@ struct loading {
 };
 
 /* More than WARNINGS_MAX come only from flags that are repeated over and over; the rest says nothing new. */
-static void __attribute__((format(printf, 2, 3))) warn(struct loading *loading, const char *format, ...)
+static void __attribute__((format(printf, 2, 3)))
+warn(struct loading *loading, const char *format, ...)
 {
     if (loading->warning_count == WARNINGS_MAX)
         return;
@@ -35,14 +36,19 @@ static void __attribute__((format(printf, 2, 3))) warn(struct loading *loading, 
     va_end(args);
 }
 
-static enum err bad(struct loading *loading, const char *field, str message)
+static enum err __attribute__((format(printf, 3, 4)))
+bad(struct loading *loading, const char *field, const char *format, ...)
 {
+    va_list args;
+    va_start(args, format);
+    str message = arena_vprintf(loading->arena, format, args);
+    va_end(args);
     return fail_set(loading->fail, ERR_BAD_ARGUMENT, field, "%.*s", STR_ARG(message));
 }
 
 /* "; did you mean X?" or nothing. */
-static str suggestion(const struct setting *row, str (*form)(const struct setting *, struct arena *),
-                      struct arena *arena)
+static str suggestion(const struct setting *row,
+                      str (*form)(const struct setting *, struct arena *), struct arena *arena)
 {
     if (!row)
         return STR("");
@@ -60,7 +66,8 @@ static bool same_pieces(struct setting_pieces a, struct setting_pieces b)
     return true;
 }
 
-static struct setting_pieces join_pieces(struct arena *arena, struct setting_pieces a, struct setting_pieces b)
+static struct setting_pieces join_pieces(struct arena *arena, struct setting_pieces a,
+                                         struct setting_pieces b)
 {
     str *piece = arena_new_array(arena, str, mem_size_add(a.count, b.count));
     for (size_t i = 0; i < a.count; i++)
@@ -78,8 +85,8 @@ static void offer_flag(struct loading *loading, const struct setting *row, str w
     if (offer->given && setting_is_list(row))
         pieces = join_pieces(loading->arena, offer->pieces, pieces);
     else if (offer->given && !same_pieces(offer->pieces, pieces))
-        warn(loading, "%s is given more than once: the first %.*s is not used, the last one counts", row->name,
-             STR_ARG(offer->where));
+        warn(loading, "%s is given more than once: the first %.*s is not used, the last one counts",
+             row->name, STR_ARG(offer->where));
     *offer = (struct offer){.given = true, .pieces = pieces, .where = where};
 }
 
@@ -88,20 +95,20 @@ static enum err read_flag(struct loading *loading, size_t *at)
     const struct settings_input *input = loading->input;
     str whole = str_from(input->argument[*at]), flag, value;
     if (!str_has_prefix(whole, STR("--")))
-        return bad(loading, NULL,
-                   arena_printf(loading->arena, "\"%.*s\" is not a setting; settings begin with \"--\"", STR_ARG(whole)));
+        return bad(loading, NULL, "\"%.*s\" is not a setting; settings begin with \"--\"",
+                   STR_ARG(whole));
     bool has_value = str_cut(str_skip(whole, 2), '=', &flag, &value);
     str where = str_slice(whole, 0, flag.len + 2);
     const struct setting *row = settings_find_flag(flag);
     if (!row)
-        return bad(loading, NULL,
-                   arena_printf(loading->arena, "%.*s is not a setting%.*s", STR_ARG(where),
-                                STR_ARG(suggestion(settings_nearest(flag), settings_flag, loading->arena))));
+        return bad(loading, NULL, "%.*s is not a setting%.*s", STR_ARG(where),
+                   STR_ARG(suggestion(settings_nearest(flag), settings_flag, loading->arena)));
     if (!has_value && row->kind == SETTING_BOOLEAN) {
         value = STR("true");
     } else if (!has_value) {
-        if (*at + 1 == input->argument_count || str_has_prefix(str_from(input->argument[*at + 1]), STR("--")))
-            return bad(loading, row->name, arena_printf(loading->arena, "%.*s needs a value", STR_ARG(where)));
+        if (*at + 1 == input->argument_count ||
+            str_has_prefix(str_from(input->argument[*at + 1]), STR("--")))
+            return bad(loading, row->name, "%.*s needs a value", STR_ARG(where));
         value = str_from(input->argument[++*at]);
     }
     offer_flag(loading, row, where, value);
@@ -139,7 +146,8 @@ static void offer_variable(struct loading *loading, const struct setting *row, s
     if (!offer->given)
         *offer = (struct offer){.given = true, .pieces = pieces, .where = name};
     else if (!same_pieces(offer->pieces, pieces))
-        warn(loading, "%s: %.*s is not used, because %.*s is set", row->name, STR_ARG(name), STR_ARG(offer->where));
+        warn(loading, "%s: %.*s is not used, because %.*s is set", row->name, STR_ARG(name),
+             STR_ARG(offer->where));
 }
 
 /* Kubernetes gives every container variables named after the services around it; a service called pail is no typing
@@ -174,9 +182,8 @@ static enum err refuse_unknown_variables(struct loading *loading)
         if (known)
             continue;
         const struct setting *near = settings_nearest(str_skip(name, strlen("PAIL_")));
-        return bad(loading, NULL,
-                   arena_printf(loading->arena, "the environment's %.*s is not a setting%.*s", STR_ARG(name),
-                                STR_ARG(suggestion(near, settings_variable, loading->arena))));
+        return bad(loading, NULL, "the environment's %.*s is not a setting%.*s", STR_ARG(name),
+                   STR_ARG(suggestion(near, settings_variable, loading->arena)));
     }
     return OK;
 }
@@ -202,34 +209,38 @@ static enum err read_file(struct loading *loading, str path)
     bool exposed;
     TRY(settings_read_file(path, loading->arena, &entry, &count, &exposed, loading->fail));
     for (size_t i = 0; i < count; i++) {
-        str where = arena_printf(loading->arena, "%.*s:%ju", STR_ARG(path), (uintmax_t)entry[i].line);
+        str where =
+            arena_printf(loading->arena, "%.*s:%ju", STR_ARG(path), (uintmax_t)entry[i].line);
         loading->offer[settings_id(entry[i].row)][SETTINGS_FROM_FILE] =
             (struct offer){.given = true, .pieces = entry[i].pieces, .where = where};
     }
     if (exposed)
-        warn(loading, "%.*s holds a secret and every user of this machine can read it", STR_ARG(path));
+        warn(loading, "%.*s holds a secret and every user of this machine can read it",
+             STR_ARG(path));
     return OK;
 }
 
 /* Parses what one source offers into *out; a bad value is told with its place. */
-static enum err parse_offer(struct loading *loading, const struct setting *row, const struct offer *offer,
-                            struct settings *out)
+static enum err parse_offer(struct loading *loading, const struct setting *row,
+                            const struct offer *offer, struct settings *out)
 {
     struct fail inner = {0};
     enum err err = setting_parse(row, offer->pieces, loading->arena, out, &inner);
     if (err == OK)
         return OK;
-    return fail_set(loading->fail, err, row->name, "%.*s: %s: %s", STR_ARG(offer->where), row->name, inner.detail);
+    return fail_set(loading->fail, err, row->name, "%.*s: %s: %s", STR_ARG(offer->where), row->name,
+                    inner.detail);
 }
 
 static void warn_of_loss(struct loading *loading, const struct setting *row, str loser, str winner)
 {
-    warn(loading, "%s: the value from %.*s is not used, because %.*s stands before it", row->name, STR_ARG(loser),
-         STR_ARG(winner));
+    warn(loading, "%s: the value from %.*s is not used, because %.*s stands before it", row->name,
+         STR_ARG(loser), STR_ARG(winner));
 }
 
 /* Goes through the sources of one setting from the strongest to the weakest; the first one that speaks has the word. */
-static enum err settle(struct loading *loading, const struct setting *row, struct settings_loaded *out)
+static enum err settle(struct loading *loading, const struct setting *row,
+                       struct settings_loaded *out)
 {
     enum setting_id id = settings_id(row);
     const struct offer *winner = NULL;
@@ -259,15 +270,15 @@ static void offer_defaults(struct loading *loading)
         const struct setting *row = &settings_table[i];
         if (!row->default_text)
             continue;
-        loading->offer[i][SETTINGS_FROM_DEFAULT] =
-            (struct offer){.given = true,
-                           .pieces = setting_split(row, str_from(row->default_text), loading->arena),
-                           .where = STR("default")};
+        loading->offer[i][SETTINGS_FROM_DEFAULT] = (struct offer){
+            .given = true,
+            .pieces = setting_split(row, str_from(row->default_text), loading->arena),
+            .where = STR("default")};
     }
 }
 
-enum err settings_load(const struct settings_input *input, struct arena *arena, struct settings_loaded *out,
-                       struct fail *fail)
+enum err settings_load(const struct settings_input *input, struct arena *arena,
+                       struct settings_loaded *out, struct fail *fail)
 {
     struct loading *loading = arena_new_of(arena, struct loading);
     struct settings_loaded *loaded = arena_new_of(arena, struct settings_loaded);
@@ -315,8 +326,9 @@ static size_t member_size(enum setting_kind kind)
     return 0;
 }
 
-const str *settings_take_reloadable(struct settings_loaded *current, const struct settings_loaded *fresh,
-                                    struct arena *arena, size_t *out_count)
+const str *settings_take_reloadable(struct settings_loaded *current,
+                                    const struct settings_loaded *fresh, struct arena *arena,
+                                    size_t *out_count)
 {
     str *sentence = arena_new_array(arena, str, SETTINGS_COUNT);
     size_t count = 0;
@@ -326,8 +338,8 @@ const str *settings_take_reloadable(struct settings_loaded *current, const struc
             continue;
         if (!(row->flags & SETTING_RELOAD)) {
             sentence[count++] =
-                arena_printf(arena, "%s has changed in %.*s; the new value needs a restart", row->name,
-                             STR_ARG(fresh->origin[i].where));
+                arena_printf(arena, "%s has changed in %.*s; the new value needs a restart",
+                             row->name, STR_ARG(fresh->origin[i].where));
             continue;
         }
         memcpy((char *)&current->values + row->offset, (const char *)&fresh->values + row->offset,

@@ -38,11 +38,12 @@ struct settings_input {
 /* Reads everything and checks the whole with settings_check. Whatever *out points to belongs to the arena.
  * ERR_BAD_ARGUMENT for a bad or unknown setting, ERR_NOT_FOUND or ERR_IO for a settings file that cannot be read; the
  * place, the value and what is allowed are in fail->detail. */
-enum err settings_load(const struct settings_input *input, struct arena *arena, struct settings_loaded *out,
-                       struct fail *fail);
+enum err settings_load(const struct settings_input *input, struct arena *arena,
+                       struct settings_loaded *out, struct fail *fail);
 
 /* For SIGHUP: takes over from `fresh` the rows that may change while the server runs. Returns a sentence for each row
  * that has changed and needs a restart, in the arena, with their count in *out_count. What *current takes over still
  * belongs to fresh's arena, which must live as long. */
-const str *settings_take_reloadable(struct settings_loaded *current, const struct settings_loaded *fresh,
-                                    struct arena *arena, size_t *out_count);
+const str *settings_take_reloadable(struct settings_loaded *current,
+                                    const struct settings_loaded *fresh, struct arena *arena,
+                                    size_t *out_count);

@@ -74,15 +74,18 @@ static str allowed(const struct setting *row, struct arena *arena)
         return arena_printf(arena, "%.*s to %.*s", STR_ARG(least), STR_ARG(most));
     }
     case SETTING_STRING:
-        return arena_printf(arena, "%ju to %ju characters", (uintmax_t)row->min, (uintmax_t)row->max);
+        return arena_printf(arena, "%ju to %ju characters", (uintmax_t)row->min,
+                            (uintmax_t)row->max);
     case SETTING_PATH:
         return STR("path");
     case SETTING_BOOLEAN:
         return STR("true and false");
     case SETTING_ADDRESSES:
-        return arena_printf(arena, "%ju to %ju of host:port", (uintmax_t)row->min, (uintmax_t)row->max);
+        return arena_printf(arena, "%ju to %ju of host:port", (uintmax_t)row->min,
+                            (uintmax_t)row->max);
     case SETTING_HOSTS:
-        return arena_printf(arena, "%ju to %ju host names", (uintmax_t)row->min, (uintmax_t)row->max);
+        return arena_printf(arena, "%ju to %ju host names", (uintmax_t)row->min,
+                            (uintmax_t)row->max);
     }
     return STR("");
 }
@@ -109,15 +112,17 @@ void settings_write_help(struct buf *out)
             buf_printf(out, "  (default: %s)", row->default_text);
         buf_append_char(out, '\n');
         write_wrapped(out, str_from(row->help), HELP_INDENT);
-        if (row->kind == SETTING_ENUM || row->kind == SETTING_INTEGER || row->kind == SETTING_BYTES ||
-            row->kind == SETTING_DURATION)
-            write_wrapped(out, arena_printf(arena, "allowed: %.*s", STR_ARG(allowed(row, arena))), HELP_INDENT);
+        if (row->kind == SETTING_ENUM || row->kind == SETTING_INTEGER ||
+            row->kind == SETTING_BYTES || row->kind == SETTING_DURATION)
+            write_wrapped(out, arena_printf(arena, "allowed: %.*s", STR_ARG(allowed(row, arena))),
+                          HELP_INDENT);
         arena_reset(arena);
     }
 }
 
 /* A secret is shown as set or not, never as itself nor by its length. */
-static str shown_value(const struct setting *row, const struct settings *settings, struct arena *arena)
+static str shown_value(const struct setting *row, const struct settings *settings,
+                       struct arena *arena)
 {
     str text = setting_format(row, settings, arena);
     if (text.len > 0 && row->flags & SETTING_SECRET)
@@ -126,7 +131,8 @@ static str shown_value(const struct setting *row, const struct settings *setting
 }
 
 /* {"settings": [{"name": ..., "value": ..., "source": ..., "where": ...}, ...], "warnings": [...]} */
-static void write_values_json(const struct settings_loaded *loaded, struct arena *arena, struct buf *out)
+static void write_values_json(const struct settings_loaded *loaded, struct arena *arena,
+                              struct buf *out)
 {
     static const char *const source_name[SETTINGS_SOURCES] = {
         [SETTINGS_FROM_DEFAULT] = "default",
@@ -165,7 +171,8 @@ void settings_write_values(const struct settings_loaded *loaded, bool as_json, s
     for (size_t i = 0; i < SETTINGS_COUNT; i++) {
         const struct setting *row = &settings_table[i];
         str value = shown_value(row, &loaded->values, arena);
-        buf_printf(out, "%-16s %-28.*s %.*s\n", row->name, STR_ARG(value), STR_ARG(loaded->origin[i].where));
+        buf_printf(out, "%-16s %-28.*s %.*s\n", row->name, STR_ARG(value),
+                   STR_ARG(loaded->origin[i].where));
     }
 }
 
@@ -197,8 +204,9 @@ static void write_names(struct buf *out, const char *before, const char *words, 
 
 static void write_other_names(struct buf *out)
 {
-    buf_append(out, STR("\n## Other names\n\nTaken as well, so that what is there goes on working.\n\n"
-                        "| Setting | Flags | Variables |\n| --- | --- | --- |\n"));
+    buf_append(out,
+               STR("\n## Other names\n\nTaken as well, so that what is there goes on working.\n\n"
+                   "| Setting | Flags | Variables |\n| --- | --- | --- |\n"));
     for (size_t i = 0; i < SETTINGS_COUNT; i++) {
         const struct setting *row = &settings_table[i];
         bool any_flag = false, any_variable = false;
@@ -221,18 +229,25 @@ static const char manual_head[] =
     "\n"
     "| Place | How `data_dir` is written there |\n"
     "| --- | --- |\n"
-    "| settings file (TOML, named with `--config`) | `data_dir = \"/srv/pail\"`, or `dir = \"/srv/pail\"` in the table "
+    "| settings file (TOML, named with `--config`) | `data_dir = \"/srv/pail\"`, or `dir = "
+    "\"/srv/pail\"` in the table "
     "`[data]` |\n"
     "| flag | `--data-dir /srv/pail` or `--data-dir=/srv/pail` |\n"
     "| environment | `PAIL_DATA_DIR=/srv/pail` |\n"
     "\n"
-    "The file stands before flags, flags before the environment, the environment before the default. A value that loses\n"
-    "to another is warned about by name at the start. An unknown setting or a bad value stops the start, and the message\n"
-    "says where it stands and what is allowed. `pail config show` prints each value and where it comes from.\n"
+    "The file stands before flags, flags before the environment, the environment before the "
+    "default. A value that loses\n"
+    "to another is warned about by name at the start. An unknown setting or a bad value stops the "
+    "start, and the message\n"
+    "says where it stands and what is allowed. `pail config show` prints each value and where it "
+    "comes from.\n"
     "\n"
-    "Sizes are digits and a unit (`kB`, `MB`, `GB`, `TB`, or `KiB`, `MiB`, `GiB`, `TiB`), times are digits and a unit\n"
-    "(`ms`, `s`, `m`, `h`, `d`). Lists are separated by commas; in the file they are arrays of strings, and a flag of a\n"
-    "list may be given several times. Relative paths begin at the working directory. An empty variable counts as not set.\n";
+    "Sizes are digits and a unit (`kB`, `MB`, `GB`, `TB`, or `KiB`, `MiB`, `GiB`, `TiB`), times "
+    "are digits and a unit\n"
+    "(`ms`, `s`, `m`, `h`, `d`). Lists are separated by commas; in the file they are arrays of "
+    "strings, and a flag of a\n"
+    "list may be given several times. Relative paths begin at the working directory. An empty "
+    "variable counts as not set.\n";
 
 void settings_write_manual(struct buf *out)
 {
@@ -240,8 +255,10 @@ void settings_write_manual(struct buf *out)
     buf_append(out, str_from(manual_head));
     for (size_t i = 0; i < SETTINGS_COUNT; i++) {
         if (begins_section(i))
-            buf_printf(out, "\n## %s\n\n| Setting | Default | Allowed | Meaning |\n| --- | --- | --- | --- |\n",
-                       settings_table[i].section);
+            buf_printf(
+                out,
+                "\n## %s\n\n| Setting | Default | Allowed | Meaning |\n| --- | --- | --- | --- |\n",
+                settings_table[i].section);
         write_manual_row(&settings_table[i], arena, out);
         arena_reset(arena);
     }

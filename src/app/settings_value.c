@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <netinet/in.h>
+#include <stdarg.h>
 #include <string.h>
 
 /* What a parser of one kind gets. */
@@ -21,17 +22,26 @@ struct unit {
 
 /* From large to small; the formatter takes the first that divides, so binary sizes come back as binary units. */
 static const struct unit bytes_unit[] = {
-    {"TiB", UINT64_C(1) << 40}, {"GiB", UINT64_C(1) << 30},     {"MiB", UINT64_C(1) << 20},
+    {"TiB", UINT64_C(1) << 40}, {"GiB", UINT64_C(1) << 30},      {"MiB", UINT64_C(1) << 20},
     {"KiB", UINT64_C(1) << 10}, {"TB", UINT64_C(1000000000000)}, {"GB", UINT64_C(1000000000)},
-    {"MB", UINT64_C(1000000)},  {"kB", UINT64_C(1000)},         {"B", 1},
+    {"MB", UINT64_C(1000000)},  {"kB", UINT64_C(1000)},          {"B", 1},
 };
 static const struct unit duration_unit[] = {
-    {"d", UINT64_C(86400000)}, {"h", UINT64_C(3600000)}, {"m", UINT64_C(60000)}, {"s", UINT64_C(1000)}, {"ms", 1},
+    {"d", UINT64_C(86400000)},
+    {"h", UINT64_C(3600000)},
+    {"m", UINT64_C(60000)},
+    {"s", UINT64_C(1000)},
+    {"ms", 1},
 };
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-static enum err bad(const struct reading *reading, str message)
+static enum err __attribute__((format(printf, 2, 3)))
+bad(const struct reading *reading, const char *format, ...)
 {
+    va_list args;
+    va_start(args, format);
+    str message = arena_vprintf(reading->arena, format, args);
+    va_end(args);
     return fail_set(reading->fail, ERR_BAD_ARGUMENT, reading->row->name, "%.*s", STR_ARG(message));
 }
 
@@ -57,8 +67,8 @@ static enum err check_range(const struct reading *reading, str text, uint64_t nu
         return OK;
     str least = setting_format_number(row->kind, row->min, reading->arena);
     str most = setting_format_number(row->kind, row->max, reading->arena);
-    return bad(reading, arena_printf(reading->arena, "\"%.*s\" is out of range; allowed are %.*s to %.*s", STR_ARG(text),
-                                     STR_ARG(least), STR_ARG(most)));
+    return bad(reading, "\"%.*s\" is out of range; allowed are %.*s to %.*s", STR_ARG(text),
+               STR_ARG(least), STR_ARG(most));
 }
 
 static enum err parse_string(const struct reading *reading)
@@ -67,10 +77,10 @@ static enum err parse_string(const struct reading *reading)
     const struct setting *row = reading->row;
     /* Quotes nothing: this may be a secret. */
     if (has_control(text) || !str_is_utf8(text))
-        return bad(reading, STR("the value must be UTF-8 without control characters"));
+        return bad(reading, "the value must be UTF-8 without control characters");
     if (text.len < row->min || text.len > row->max)
-        return bad(reading, arena_printf(reading->arena, "the value has %zu characters; allowed are %ju to %ju", text.len,
-                                         (uintmax_t)row->min, (uintmax_t)row->max));
+        return bad(reading, "the value has %zu characters; allowed are %ju to %ju", text.len,
+                   (uintmax_t)row->min, (uintmax_t)row->max);
     *(str *)reading->member = arena_str(reading->arena, text);
     return OK;
 }
@@ -79,9 +89,9 @@ static enum err parse_path(const struct reading *reading)
 {
     str text = only_piece(reading);
     if (text.len == 0)
-        return bad(reading, STR("the path is empty"));
+        return bad(reading, "the path is empty");
     if (has_control(text))
-        return bad(reading, STR("the path must not have control characters"));
+        return bad(reading, "the path must not have control characters");
     *(str *)reading->member = arena_str(reading->arena, text);
     return OK;
 }
@@ -91,7 +101,7 @@ static enum err parse_integer(const struct reading *reading)
     str text = only_piece(reading);
     uint64_t number;
     if (str_to_u64(text, &number) != OK)
-        return bad(reading, arena_printf(reading->arena, "\"%.*s\" is not a number", STR_ARG(text)));
+        return bad(reading, "\"%.*s\" is not a number", STR_ARG(text));
     TRY(check_range(reading, text, number));
     *(uint64_t *)reading->member = number;
     return OK;
@@ -107,8 +117,8 @@ static const struct unit *find_unit(const struct unit *unit, size_t count, str n
 }
 
 /* Digits, an optional space, and a unit. Without a unit *out_unit is null and *out_number what the digits say. */
-static bool parse_with_unit(str text, const struct unit *unit, size_t count, const struct unit **out_unit,
-                            uint64_t *out_number)
+static bool parse_with_unit(str text, const struct unit *unit, size_t count,
+                            const struct unit **out_unit, uint64_t *out_number)
 {
     size_t digits = 0;
     while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9')
@@ -133,9 +143,10 @@ static enum err parse_bytes(const struct reading *reading)
     const struct unit *unit;
     uint64_t number;
     if (!parse_with_unit(text, bytes_unit, COUNT_OF(bytes_unit), &unit, &number))
-        return bad(reading, arena_printf(reading->arena,
-                                         "\"%.*s\" is not a size; write digits and a unit (kB, MB, GB, TB, KiB, MiB, GiB, TiB)",
-                                         STR_ARG(text)));
+        return bad(reading,
+                   "\"%.*s\" is not a size; write digits and a unit (kB, MB, "
+                   "GB, TB, KiB, MiB, GiB, TiB)",
+                   STR_ARG(text));
     TRY(check_range(reading, text, number));
     *(uint64_t *)reading->member = number;
     return OK;
@@ -149,8 +160,8 @@ static enum err parse_duration(const struct reading *reading)
     bool good = parse_with_unit(text, duration_unit, COUNT_OF(duration_unit), &unit, &number);
     /* A bare number would be read as seconds by one person and as milliseconds by another. */
     if (!good || (!unit && number != 0))
-        return bad(reading, arena_printf(reading->arena, "\"%.*s\" is not a duration; write digits and a unit (ms, s, m, h, d)",
-                                         STR_ARG(text)));
+        return bad(reading, "\"%.*s\" is not a duration; write digits and a unit (ms, s, m, h, d)",
+                   STR_ARG(text));
     TRY(check_range(reading, text, number));
     *(int64_t *)reading->member = (int64_t)number;
     return OK;
@@ -162,8 +173,9 @@ static enum err parse_boolean(const struct reading *reading)
         str word;
         bool value;
     } words[] = {
-        {STR_INIT("true"), true}, {STR_INIT("false"), false}, {STR_INIT("yes"), true}, {STR_INIT("no"), false},
-        {STR_INIT("on"), true},   {STR_INIT("off"), false},   {STR_INIT("1"), true},   {STR_INIT("0"), false},
+        {STR_INIT("true"), true}, {STR_INIT("false"), false}, {STR_INIT("yes"), true},
+        {STR_INIT("no"), false},  {STR_INIT("on"), true},     {STR_INIT("off"), false},
+        {STR_INIT("1"), true},    {STR_INIT("0"), false},
     };
     str text = only_piece(reading);
     for (size_t i = 0; i < COUNT_OF(words); i++) {
@@ -172,7 +184,7 @@ static enum err parse_boolean(const struct reading *reading)
             return OK;
         }
     }
-    return bad(reading, arena_printf(reading->arena, "\"%.*s\" is not allowed; allowed are true and false", STR_ARG(text)));
+    return bad(reading, "\"%.*s\" is not allowed; allowed are true and false", STR_ARG(text));
 }
 
 static enum err parse_enum(const struct reading *reading)
@@ -181,14 +193,15 @@ static enum err parse_enum(const struct reading *reading)
     str text = only_piece(reading);
     for (size_t i = 0; i < row->choice_count; i++) {
         const struct setting_choice *choice = &row->choice[i];
-        if (str_eq(text, str_from(choice->word)) || (choice->other && str_eq(text, str_from(choice->other)))) {
+        if (str_eq(text, str_from(choice->word)) ||
+            (choice->other && str_eq(text, str_from(choice->other)))) {
             int value = (int)i;
             memcpy(reading->member, &value, sizeof(value));
             return OK;
         }
     }
-    return bad(reading, arena_printf(reading->arena, "\"%.*s\" is not allowed; allowed are %.*s", STR_ARG(text),
-                                     STR_ARG(setting_choices(row, reading->arena))));
+    return bad(reading, "\"%.*s\" is not allowed; allowed are %.*s", STR_ARG(text),
+               STR_ARG(setting_choices(row, reading->arena)));
 }
 
 /* Letters, digits, dashes and dots; no empty label, none longer than 63, 253 in all (RFC 1123, 2.1). */
@@ -245,7 +258,8 @@ static bool parse_address(str text, struct settings_address *out)
     } else {
         if (!str_cut(text, ':', &host, &port))
             return false;
-        bool good = host.len == 0 || (is_digits_and_dots(host) ? is_ip(AF_INET, host) : is_host_name(host));
+        bool good =
+            host.len == 0 || (is_digits_and_dots(host) ? is_ip(AF_INET, host) : is_host_name(host));
         if (!good)
             return false;
     }
@@ -260,8 +274,8 @@ static enum err check_count(const struct reading *reading)
     const struct setting *row = reading->row;
     if (reading->pieces.count >= row->min && reading->pieces.count <= row->max)
         return OK;
-    return bad(reading, arena_printf(reading->arena, "%zu given; allowed are %ju to %ju", reading->pieces.count,
-                                     (uintmax_t)row->min, (uintmax_t)row->max));
+    return bad(reading, "%zu given; allowed are %ju to %ju", reading->pieces.count,
+               (uintmax_t)row->min, (uintmax_t)row->max);
 }
 
 static enum err parse_addresses(const struct reading *reading)
@@ -271,16 +285,18 @@ static enum err parse_addresses(const struct reading *reading)
     if (reading->row->min == 0 && pieces.count == 1 && str_eq(pieces.piece[0], STR("off")))
         counted.pieces.count = pieces.count = 0;
     TRY(check_count(&counted));
-    struct settings_address *address = arena_new_array(reading->arena, struct settings_address, pieces.count);
+    struct settings_address *address =
+        arena_new_array(reading->arena, struct settings_address, pieces.count);
     for (size_t i = 0; i < pieces.count; i++) {
         if (!parse_address(pieces.piece[i], &address[i]))
             return bad(reading,
-                       arena_printf(reading->arena,
-                                    "\"%.*s\" is not an address; write host:port, such as 127.0.0.1:9000 or [::1]:9000",
-                                    STR_ARG(pieces.piece[i])));
+                       "\"%.*s\" is not an address; write host:port, such as "
+                       "127.0.0.1:9000 or [::1]:9000",
+                       STR_ARG(pieces.piece[i]));
         address[i].host = arena_str(reading->arena, address[i].host);
     }
-    *(struct settings_addresses *)reading->member = (struct settings_addresses){address, pieces.count};
+    *(struct settings_addresses *)reading->member =
+        (struct settings_addresses){address, pieces.count};
     return OK;
 }
 
@@ -302,7 +318,7 @@ static enum err parse_hosts(const struct reading *reading)
     str *host = arena_new_array(reading->arena, str, pieces.count);
     for (size_t i = 0; i < pieces.count; i++) {
         if (!is_host_name(pieces.piece[i]))
-            return bad(reading, arena_printf(reading->arena, "\"%.*s\" is not a host name", STR_ARG(pieces.piece[i])));
+            return bad(reading, "\"%.*s\" is not a host name", STR_ARG(pieces.piece[i]));
         host[i] = lower_case(reading->arena, pieces.piece[i]);
     }
     *(struct settings_hosts *)reading->member = (struct settings_hosts){host, pieces.count};
@@ -310,9 +326,11 @@ static enum err parse_hosts(const struct reading *reading)
 }
 
 static enum err (*const parse_kind[])(const struct reading *) = {
-    [SETTING_STRING] = parse_string,       [SETTING_PATH] = parse_path,         [SETTING_INTEGER] = parse_integer,
-    [SETTING_BYTES] = parse_bytes,         [SETTING_DURATION] = parse_duration, [SETTING_BOOLEAN] = parse_boolean,
-    [SETTING_ENUM] = parse_enum,           [SETTING_ADDRESSES] = parse_addresses, [SETTING_HOSTS] = parse_hosts,
+    [SETTING_STRING] = parse_string,     [SETTING_PATH] = parse_path,
+    [SETTING_INTEGER] = parse_integer,   [SETTING_BYTES] = parse_bytes,
+    [SETTING_DURATION] = parse_duration, [SETTING_BOOLEAN] = parse_boolean,
+    [SETTING_ENUM] = parse_enum,         [SETTING_ADDRESSES] = parse_addresses,
+    [SETTING_HOSTS] = parse_hosts,
 };
 
 enum err setting_parse(const struct setting *row, struct setting_pieces pieces, struct arena *arena,
@@ -320,7 +338,7 @@ enum err setting_parse(const struct setting *row, struct setting_pieces pieces, 
 {
     struct reading reading = {row, pieces, arena, (char *)out + row->offset, fail};
     if (!setting_is_list(row) && pieces.count != 1)
-        return bad(&reading, STR("one value is expected, not a list"));
+        return bad(&reading, "one value is expected, not a list");
     return parse_kind[row->kind](&reading);
 }
 
@@ -373,7 +391,8 @@ static str format_hosts(const struct settings_hosts *hosts, struct arena *arena)
 {
     str text = STR("");
     for (size_t i = 0; i < hosts->count; i++)
-        text = arena_printf(arena, "%.*s%s%.*s", STR_ARG(text), i ? "," : "", STR_ARG(hosts->host[i]));
+        text =
+            arena_printf(arena, "%.*s%s%.*s", STR_ARG(text), i ? "," : "", STR_ARG(hosts->host[i]));
     return text;
 }
 

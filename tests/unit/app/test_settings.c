@@ -41,7 +41,8 @@ static void test_names_are_told_apart(void **state)
             assert_ptr_equal(settings_find_flag(alias), &settings_table[i]);
         }
     }
-    assert_true(str_eq(settings_variable(settings_find(STR("data_dir")), arena), STR("PAIL_DATA_DIR")));
+    assert_true(
+        str_eq(settings_variable(settings_find(STR("data_dir")), arena), STR("PAIL_DATA_DIR")));
     assert_true(str_eq(settings_flag(settings_find(STR("data_dir")), arena), STR("--data-dir")));
     arena_free(arena);
 }
@@ -51,7 +52,8 @@ static void test_finding(void **state)
     (void)state;
     assert_ptr_equal(settings_find_flag(STR("backend")), settings_find(STR("engine")));
     assert_ptr_equal(settings_find_flag(STR("console-listen")), settings_find(STR("admin_listen")));
-    static const char *const strangers[] = {"", "data", "data_dir", "data-dir-", "Data-dir", "backend console-listen"};
+    static const char *const strangers[] = {"",          "data",     "data_dir",
+                                            "data-dir-", "Data-dir", "backend console-listen"};
     for (size_t i = 0; i < COUNT_OF(strangers); i++)
         assert_null(settings_find_flag(str_from(strangers[i])));
     assert_null(settings_find(STR("")));
@@ -64,9 +66,18 @@ static void test_nearest_name(void **state)
     static const struct {
         const char *written, *nearest;
     } cases[] = {
-        {"data_dri", "data_dir"},  {"data-dir", "data_dir"},   {"datadir", "data_dir"}, {"DATA_DIR", "data_dir"},
-        {"listne", "listen"},      {"log.lvel", "log_level"},  {"tls_crt", "tls_cert"}, {"tls-keys", "tls_key"},
-        {"acess_key", "access_key"}, {"xyz", NULL},            {"", NULL},              {"colour_scheme", NULL},
+        {"data_dri", "data_dir"},
+        {"data-dir", "data_dir"},
+        {"datadir", "data_dir"},
+        {"DATA_DIR", "data_dir"},
+        {"listne", "listen"},
+        {"log.lvel", "log_level"},
+        {"tls_crt", "tls_cert"},
+        {"tls-keys", "tls_key"},
+        {"acess_key", "access_key"},
+        {"xyz", NULL},
+        {"", NULL},
+        {"colour_scheme", NULL},
         {"a_name_that_is_longer_than_every_name_in_the_table", NULL},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -108,8 +119,10 @@ static void test_check(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_row_is_whole), cmocka_unit_test(test_names_are_told_apart),
-        cmocka_unit_test(test_finding),           cmocka_unit_test(test_nearest_name),
+        cmocka_unit_test(test_each_row_is_whole),
+        cmocka_unit_test(test_names_are_told_apart),
+        cmocka_unit_test(test_finding),
+        cmocka_unit_test(test_nearest_name),
         cmocka_unit_test(test_check),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

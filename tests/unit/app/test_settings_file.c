@@ -42,8 +42,10 @@ static const struct file_case cases[] = {
     {"head_timeout = 10", NULL, "head_timeout must be a time in quotes"},
     {"listen = [9000]", NULL, "listen must be an array of texts"},
     {"listen = 9000", NULL, "listen must be an array of texts"},
-    {"\n\nlog_lvel = \"info\"", NULL, ".toml:3: \"log_lvel\" is not a setting; did you mean \"log_level\"?"},
-    {"[log]\nlvel = \"info\"", NULL, ".toml:2: \"log.lvel\" is not a setting; did you mean \"log_level\"?"},
+    {"\n\nlog_lvel = \"info\"", NULL,
+     ".toml:3: \"log_lvel\" is not a setting; did you mean \"log_level\"?"},
+    {"[log]\nlvel = \"info\"", NULL,
+     ".toml:2: \"log.lvel\" is not a setting; did you mean \"log_level\"?"},
     {"colour_scheme = 1", NULL, ".toml:1: \"colour_scheme\" is not a setting"},
     {"data-dir = \"/a\"", NULL, "\"data-dir\" is not a setting; did you mean \"data_dir\"?"},
     {"config = \"other.toml\"", NULL, "config cannot be set in the file"},
@@ -58,7 +60,8 @@ static str joined(struct setting_pieces pieces, struct arena *arena)
 {
     str text = STR("");
     for (size_t i = 0; i < pieces.count; i++)
-        text = arena_printf(arena, "%.*s%s%.*s", STR_ARG(text), i ? "|" : "", STR_ARG(pieces.piece[i]));
+        text = arena_printf(arena, "%.*s%s%.*s", STR_ARG(text), i ? "|" : "",
+                            STR_ARG(pieces.piece[i]));
     return text;
 }
 
@@ -119,7 +122,9 @@ static void test_a_file_that_cannot_be_read(void **state)
         size_t count;
         bool exposed;
         struct fail fail = {0};
-        assert_err(settings_read_file(str_from(files[i].path), arena, &entry, &count, &exposed, &fail), files[i].err);
+        assert_err(
+            settings_read_file(str_from(files[i].path), arena, &entry, &count, &exposed, &fail),
+            files[i].err);
         assert_non_null(strstr(fail.detail, files[i].path));
     }
     arena_free(arena);

@@ -11,8 +11,10 @@ enum { TEXT_MAX = 1 << 20, COLUMNS_MAX = 100 };
 
 static void load(struct arena *arena, struct settings_loaded *out)
 {
-    static const char *const argument[] = {"--engine=mem", "--access-key=someone", "--region=eu", "--listen=:1,[::1]:2"};
-    static const char *const environment[] = {"PAIL_SECRET_KEY=hunter2hunter2", "PAIL_REGION=us", NULL};
+    static const char *const argument[] = {"--engine=mem", "--access-key=someone", "--region=eu",
+                                           "--listen=:1,[::1]:2"};
+    static const char *const environment[] = {"PAIL_SECRET_KEY=hunter2hunter2", "PAIL_REGION=us",
+                                              NULL};
     struct settings_input input = {argument, COUNT_OF(argument), environment};
     struct fail fail = {0};
     assert_ok(settings_load(&input, arena, out, &fail));
@@ -44,9 +46,11 @@ static void test_help_has_every_setting_and_short_lines(void **state)
     settings_write_help(&help);
     assert_ok(buf_err(&help));
     for (size_t i = 0; i < SETTINGS_COUNT; i++) {
-        str flag = arena_printf(arena, "\n  %.*s ", STR_ARG(settings_flag(&settings_table[i], arena)));
+        str flag =
+            arena_printf(arena, "\n  %.*s ", STR_ARG(settings_flag(&settings_table[i], arena)));
         assert_true(str_find(buf_str(&help), flag) >= 0);
-        assert_true(str_find(buf_str(&help), arena_printf(arena, "%s\n", settings_table[i].section)) >= 0);
+        assert_true(
+            str_find(buf_str(&help), arena_printf(arena, "%s\n", settings_table[i].section)) >= 0);
     }
     str rest = buf_str(&help), line;
     while (str_cut(rest, '\n', &line, &rest))

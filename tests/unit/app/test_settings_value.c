@@ -16,7 +16,8 @@ static const struct value_case cases[] = {
     {"region", "", NULL, "0 characters"},
     {"region", "1234567890123456789012345678901234567890123456789012345678901234",
      "1234567890123456789012345678901234567890123456789012345678901234", NULL},
-    {"region", "12345678901234567890123456789012345678901234567890123456789012345", NULL, "allowed are 1 to 64"},
+    {"region", "12345678901234567890123456789012345678901234567890123456789012345", NULL,
+     "allowed are 1 to 64"},
     {"region", "a\nb", NULL, "control characters"},
     {"region", "a\xff", NULL, "UTF-8"},
     {"secret_key", "1234567", NULL, "7 characters"},
@@ -132,13 +133,15 @@ static const struct value_case cases[] = {
     {"domain", "a,,b", NULL, "not a host name"},
     {"domain", "123456789012345678901234567890123456789012345678901234567890123.org",
      "123456789012345678901234567890123456789012345678901234567890123.org", NULL},
-    {"domain", "1234567890123456789012345678901234567890123456789012345678901234.org", NULL, "not a host name"},
+    {"domain", "1234567890123456789012345678901234567890123456789012345678901234.org", NULL,
+     "not a host name"},
 };
 
 static void check_refused(const struct value_case *c, enum err err, const struct fail *fail)
 {
     if (err != ERR_BAD_ARGUMENT || !strstr(fail->detail, c->message))
-        fail_msg("%s=\"%s\": %s, \"%s\"; expected \"%s\"", c->name, c->text, err_name(err), fail->detail, c->message);
+        fail_msg("%s=\"%s\": %s, \"%s\"; expected \"%s\"", c->name, c->text, err_name(err),
+                 fail->detail, c->message);
     assert_string_equal(fail->field, c->name);
 }
 
@@ -152,7 +155,8 @@ static void test_each_value(void **state)
         struct settings values = {0}, before = values;
         struct fail fail = {0};
         assert_non_null(row);
-        enum err err = setting_parse(row, setting_split(row, str_from(c->text), arena), arena, &values, &fail);
+        enum err err =
+            setting_parse(row, setting_split(row, str_from(c->text), arena), arena, &values, &fail);
         if (!c->printed) {
             check_refused(c, err, &fail);
             assert_memory_equal(&values, &before, sizeof(values));
@@ -160,9 +164,10 @@ static void test_each_value(void **state)
         }
         str printed = setting_format(row, &values, arena);
         if (err != OK || !str_eq(printed, str_from(c->printed)))
-            fail_msg("%s=\"%s\": %s \"%s\", printed \"%.*s\"", c->name, c->text, err_name(err), fail.detail,
-                     STR_ARG(printed));
-        assert_int_equal(setting_parse(row, setting_split(row, printed, arena), arena, &before, &fail), OK);
+            fail_msg("%s=\"%s\": %s \"%s\", printed \"%.*s\"", c->name, c->text, err_name(err),
+                     fail.detail, STR_ARG(printed));
+        assert_int_equal(
+            setting_parse(row, setting_split(row, printed, arena), arena, &before, &fail), OK);
         assert_true(setting_is_equal(row, &values, &before, arena));
     }
     arena_free(arena);
@@ -175,8 +180,9 @@ static void test_members_get_the_value_in_their_unit(void **state)
     struct settings values = {0};
     static const struct {
         const char *name, *text;
-    } given[] = {{"io_buffers", "64MiB"}, {"head_timeout", "2m"},    {"threads", "7"}, {"anonymous", "yes"},
-                 {"engine", "mem"},       {"listen", "[::1]:80,:0"}, {"domain", "A.b"}};
+    } given[] = {{"io_buffers", "64MiB"}, {"head_timeout", "2m"}, {"threads", "7"},
+                 {"anonymous", "yes"},    {"engine", "mem"},      {"listen", "[::1]:80,:0"},
+                 {"domain", "A.b"}};
     for (size_t i = 0; i < COUNT_OF(given); i++) {
         const struct setting *row = settings_find(str_from(given[i].name));
         struct setting_pieces pieces = setting_split(row, str_from(given[i].text), arena);
@@ -208,7 +214,8 @@ static void test_longest_host_name(void **state)
     for (size_t len = 252; len <= 254; len++) {
         struct settings values;
         struct setting_pieces pieces = setting_split(row, str_of(name, len), arena);
-        assert_int_equal(setting_parse(row, pieces, arena, &values, NULL), len <= 253 ? OK : ERR_BAD_ARGUMENT);
+        assert_int_equal(setting_parse(row, pieces, arena, &values, NULL),
+                         len <= 253 ? OK : ERR_BAD_ARGUMENT);
     }
     arena_free(arena);
 }
@@ -238,8 +245,10 @@ static void test_one_value_is_not_a_list(void **state)
     struct settings values;
     struct fail fail = {0};
     struct setting_pieces none = {two, 0}, both = {two, 2};
-    assert_int_equal(setting_parse(settings_find(STR("threads")), both, arena, &values, &fail), ERR_BAD_ARGUMENT);
-    assert_int_equal(setting_parse(settings_find(STR("threads")), none, arena, &values, &fail), ERR_BAD_ARGUMENT);
+    assert_int_equal(setting_parse(settings_find(STR("threads")), both, arena, &values, &fail),
+                     ERR_BAD_ARGUMENT);
+    assert_int_equal(setting_parse(settings_find(STR("threads")), none, arena, &values, &fail),
+                     ERR_BAD_ARGUMENT);
     arena_free(arena);
 }
 
