@@ -141,6 +141,8 @@ static void accept_ready(struct watch *watch, uint32_t events)
             return;
         if (err == OK) {
             place(acceptor, fd, &peer);
+        } else if (err == ERR_CLOSED) {
+            acceptor_pause(acceptor);
         } else if (err != ERR_RETRY) {
             /* Level-triggered, so without a pause this would be called again and again to no end. */
             server_pause_accepting(acceptor->server);

@@ -213,6 +213,11 @@ void listen_close(struct listener *listener)
     listener->fd = -1;
 }
 
+void listen_stop(const struct listener *listener)
+{
+    (void)shutdown(listener->fd, SHUT_RDWR); /* the socket leaves the listening state, the descriptor stays */
+}
+
 /* ---- Accepting ---- */
 
 enum err listen_accept(int listen_fd, int *out_fd, struct peer *out_peer)
@@ -228,6 +233,8 @@ enum err listen_accept(int listen_fd, int *out_fd, struct peer *out_peer)
     switch (errno) {
     case EAGAIN:
         return ERR_WOULD_BLOCK;
+    case EINVAL:
+        return ERR_CLOSED;
     case EMFILE:
     case ENFILE:
     case ENOBUFS:

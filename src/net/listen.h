@@ -30,6 +30,10 @@ struct listener {
 enum err listen_open(str text, struct listener *out_listener, size_t max, size_t *out_count, struct fail *fail);
 void listen_close(struct listener *listener);
 
+/* Nobody can connect any more, and who waits to be accepted is reset: for the beginning of a drain, while loops still watch
+ * the descriptor. Any thread. */
+void listen_stop(const struct listener *listener);
+
 /* Takes the next connection: non-blocking, closed on exec. ERR_WOULD_BLOCK: none waits. ERR_RETRY: that one was gone again.
- * Anything else: the system has no descriptor or memory for another connection now. */
+ * ERR_CLOSED: listen_stop was called. Anything else: the system has no descriptor or memory for another connection now. */
 enum err listen_accept(int listen_fd, int *out_fd, struct peer *out_peer);

@@ -407,6 +407,7 @@ struct program {
     struct options options;
     struct signals signals;
     struct node node[LOOP_MAX];
+    bool is_draining;
     struct http_group *group;
     struct tls_context *tls;
     struct listener listener[4];
@@ -498,6 +499,11 @@ static void caught(struct signals *signals, int number)
             (void)dprintf(STDOUT_FILENO, "reloaded\n");
         return;
     }
+    if (program->is_draining)
+        return;
+    program->is_draining = true;
+    for (size_t i = 0; i < program->listener_count; i++)
+        listen_stop(&program->listener[i]);
     for (unsigned i = 0; i < program->options.loop_count; i++)
         loop_post(program->node[i].loop, &program->node[i].drain);
 }

@@ -213,6 +213,18 @@ static void test_name(void **state)
     }
 }
 
+static void test_stop(void **state)
+{
+    (void)state;
+    struct listener listener = open_one("127.0.0.1:0");
+    listen_stop(&listener);
+    assert_int_equal(connect_to(AF_INET, "127.0.0.1", listener.port), -1);
+    int fd;
+    struct peer peer;
+    assert_int_equal(listen_accept(listener.fd, &fd, &peer), ERR_CLOSED);
+    listen_close(&listener);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,7 +232,7 @@ int main(void)
         cmocka_unit_test(test_ipv4),            cmocka_unit_test(test_both_families),
         cmocka_unit_test(test_ipv6_stands_beside_ipv4), cmocka_unit_test(test_in_use),
         cmocka_unit_test(test_unknown_name),    cmocka_unit_test(test_foreign_address),
-        cmocka_unit_test(test_name),
+        cmocka_unit_test(test_name),            cmocka_unit_test(test_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
