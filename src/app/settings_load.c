@@ -98,7 +98,7 @@ static enum err read_flag(struct loading *loading, size_t *at)
         return bad(loading, NULL, "\"%.*s\" is not a setting; settings begin with \"--\"",
                    STR_ARG(whole));
     bool has_value = str_cut(str_skip(whole, 2), '=', &flag, &value);
-    str where = str_slice(whole, 0, flag.len + 2);
+    str where = arena_str(loading->arena, str_slice(whole, 0, flag.len + 2));
     const struct setting *row = settings_find_flag(flag);
     if (!row)
         return bad(loading, NULL, "%.*s is not a setting%.*s", STR_ARG(where),
