@@ -224,6 +224,12 @@ def test_list_by_prefix_and_page(client, make_bucket):
     assert all(one["BucketRegion"] == "us-east-1" for one in answer["Buckets"])
 
 
+def test_list_by_region(client, raw, bucket):
+    """A filter that is accepted filters."""
+    assert [one["Name"] for one in client.list_buckets(Prefix=bucket, BucketRegion="us-east-1")["Buckets"]] == [bucket]
+    assert client.list_buckets(Prefix=bucket, BucketRegion="eu-west-1")["Buckets"] == []
+
+
 @pytest.mark.parametrize("query", ["max-buckets=0", "max-buckets=10001", "max-buckets=x", "max-buckets=-1"])
 def test_list_with_a_bad_page_size(raw, query):
     raw.get("/?" + query).is_error(400, "InvalidArgument")

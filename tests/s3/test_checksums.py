@@ -93,12 +93,20 @@ def test_default_checksum(raw, bucket):
     assert got.headers[header("CRC64NVME")] == checksum("CRC64NVME", BODY)
 
 
-def test_no_checksum_with_a_range(raw, bucket):
-    """It is of the whole object, so a part of it comes without."""
+@pytest.mark.parametrize("text, shown", [("bytes=0-9", False), ("bytes=1-", False), ("bytes=0-", True), ("bytes=0-99999", True)])
+def test_checksum_with_a_range(raw, bucket, text, shown):
+    """It is of the whole object, so a part of it comes without, and a range that is all of it with it."""
     raw.put(f"/{bucket}/k", BODY, {header("CRC32"): checksum("CRC32", BODY)})
-    headers = {"x-amz-checksum-mode": "ENABLED", "range": "bytes=0-9"}
-    got = raw.get(f"/{bucket}/k", headers=headers)
-    assert got.status == 206 and header("CRC32") not in got.headers
+    headers = {"x-amz-checksum-mode": "ENABLED", "range": text}
+    for method in ("GET", "HEAD"):
+        got = raw.request(method, f"/{bucket}/k", headers=headers)
+        assert got.status == 206 and (header("CRC32") in got.headers) == shown
+
+
+def test_announced_by_another_header(raw, bucket):
+    """x-amz-checksum-algorithm belongs to other operations; PUT takes no notice of it."""
+    put = raw.put(f"/{bucket}/k", BODY, {"x-amz-checksum-algorithm": "SHA256"})
+    assert put.status == 200 and put.headers[header("CRC64NVME")] == checksum("CRC64NVME", BODY)
 
 
 def trailer_of(algorithm, body):
@@ -146,29 +154,60 @@ def test_wrong_unsigned_trailer(client, raw, bucket, algorithm, size):
     assert read(client, bucket, "k") == b"old"
 
 
-BAD_TRAILERS = [
-    ("none sent", []),
-    ("another name", trailer_of("SHA1", BODY)),
-    ("malformed value", [(header("CRC32"), "???")]),
-    ("empty value", [(header("CRC32"), "")]),
+GOOD = f"x-amz-checksum-crc32:{checksum('CRC32', BODY)}"
+WRONG = f"x-amz-checksum-crc32:{checksum('CRC32', b'other')}"
+# (announced, what stands behind the chunk of size 0, code; empty: accepted)
+TRAILERS = [
+    ("x-amz-checksum-crc32", f"{GOOD}\r\n\r\n", ""),
+    ("x-amz-checksum-crc32", f"{GOOD.replace(':', ': ')}\r\n\r\n", ""),
+    ("x-amz-checksum-crc32", f"X-Amz-Checksum-CRC32:{checksum('CRC32', BODY)}\r\n\r\n", ""),
+    ("X-Amz-Checksum-Crc32", f"{GOOD}\r\n\r\n", ""),
+    ("x-amz-checksum-crc32,", f"{GOOD}\r\n\r\n", ""),
+    (None, "\r\n", ""),
+    ("x-amz-checksum-crc32", f"{WRONG}\r\n{GOOD}\r\n\r\n", ""),
+    ("x-amz-checksum-crc32", f"{GOOD}\r\n{WRONG}\r\n\r\n", "BadDigest"),
+    ("x-amz-checksum-crc32", "\r\n", "MalformedTrailerError"),
+    ("x-amz-checksum-crc32", "x-amz-checksum-sha1:AAAA\r\n\r\n", "MalformedTrailerError"),
+    ("x-amz-checksum-crc32", f"{GOOD}\r\nbonus: trailer\r\n\r\n", "MalformedTrailerError"),
+    ("x-amz-checksum-crc32", f"\r\n{GOOD}\r\n\r\n", "MalformedTrailerError"),
+    ("x-amz-checksum-crc32c", f"{GOOD}\r\n\r\n", "MalformedTrailerError"),
+    ("x-amz-checksum-crc32", "x-amz-checksum-crc32:not-base-64\r\n\r\n", "InvalidRequest"),
+    ("x-amz-checksum-crc32", "x-amz-checksum-crc32:\r\n\r\n", "InvalidRequest"),
+    ("x-amz-checksum-crc32", f"{GOOD}\n\n", "IncompleteBody"),
+    ("x-amz-checksum-crc32", GOOD, "IncompleteBody"),
+    ("x-amz-checksum-bad", f"{GOOD}\r\n\r\n", "InvalidRequest"),
+    ("content-md5", "content-md5:x\r\n\r\n", "InvalidRequest"),
+    ("x-amz-meta-late", "x-amz-meta-late:1\r\n\r\n", "InvalidRequest"),
+    ("x-amz-checksum-crc32, x-amz-checksum-sha1", f"{GOOD}\r\n\r\n", "InvalidRequest"),
+    ("x-amz-checksum-crc32, x-amz-foo", f"{GOOD}\r\nx-amz-foo:1\r\n\r\n", "InvalidRequest"),
 ]
 
 
-@pytest.mark.parametrize("trailers", [row[1] for row in BAD_TRAILERS], ids=[row[0] for row in BAD_TRAILERS])
-def test_bad_trailer(raw, bucket, trailers):
-    """The trailer that x-amz-trailer announces, and no other, has to come."""
-    encoded = sigv4.stream_unsigned(BODY, trailers=trailers)
-    headers = {"x-amz-trailer": header("CRC32")}
+@pytest.mark.parametrize("announced, text, code", TRAILERS)
+def test_form_of_the_trailer(raw, bucket, announced, text, code):
+    """The trailer that x-amz-trailer announces, and no other, has to come, and well-formed."""
+    encoded = b"%x\r\n%s\r\n0\r\n%s" % (len(BODY), BODY, text.encode())
+    headers = {"x-amz-trailer": announced}
     reply = raw.stream(f"/{bucket}/k", encoded, len(BODY), sigv4.STREAM_UNSIGNED_TRAILER, headers)
-    assert reply.status == 400 and reply.code in ("MalformedTrailerError", "InvalidRequest"), reply
-    assert raw.get(f"/{bucket}/k").status == 404
+    if code:
+        reply.is_error(400, code)
+        assert raw.get(f"/{bucket}/k").status == 404
+    else:
+        assert reply.status == 200, reply
+        assert raw.get(f"/{bucket}/k").body == BODY
 
 
-def test_unknown_trailer_name(raw, bucket):
-    encoded = sigv4.stream_unsigned(BODY, trailers=[("x-amz-meta-late", "1")])
-    headers = {"x-amz-trailer": "x-amz-meta-late"}
-    reply = raw.stream(f"/{bucket}/k", encoded, len(BODY), sigv4.STREAM_UNSIGNED_TRAILER, headers)
-    reply.is_error(400, "InvalidRequest")
+def test_trailer_of_a_body_without_chunks(raw, bucket):
+    headers = {"x-amz-trailer": header("CRC32"), "x-amz-sdk-checksum-algorithm": "CRC32"}
+    raw.put(f"/{bucket}/k", BODY, headers).is_error(400, "MalformedTrailerError")
+
+
+def test_checksum_in_a_header_of_a_chunked_body(raw, bucket):
+    headers = {header("CRC32"): checksum("CRC32", BODY)}
+    encoded = sigv4.stream_unsigned(BODY)
+    assert raw.stream(f"/{bucket}/k", encoded, len(BODY), sigv4.STREAM_UNSIGNED_TRAILER, headers).status == 200
+    headers = {header("CRC32"): checksum("CRC32", b"other")}
+    raw.stream(f"/{bucket}/k", encoded, len(BODY), sigv4.STREAM_UNSIGNED_TRAILER, headers).is_error(400, "BadDigest")
 
 
 def test_checksum_in_header_and_trailer(raw, bucket):
@@ -240,6 +279,12 @@ def test_multipart(client, bucket, algorithm, kind, explicit):
     assert (answer["Checksum" + algorithm], answer["ChecksumType"]) == (expected, kind)
     head = client.head_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")
     assert (head["Checksum" + algorithm], head["ChecksumType"]) == (expected, kind)
+    part = client.get_object(Bucket=bucket, Key="k", PartNumber=2, ChecksumMode="ENABLED")
+    assert part["Body"].read() == bodies[1]
+    if kind == "COMPOSITE":
+        assert part["Checksum" + algorithm] == checksum(algorithm, bodies[1]), "a part's own"
+    else:
+        assert "Checksum" + algorithm not in part
     got = client.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=["Checksum"])["Checksum"]
     assert got["Checksum" + algorithm] == expected.partition("-")[0]
     assert got["ChecksumType"] == kind

@@ -289,6 +289,22 @@ def test_part_copy_of_a_bad_range(client, big, text):
     client.abort_multipart_upload(Bucket=bucket, Key="to", UploadId=begun)
 
 
+@pytest.mark.parametrize("text", ["bytes=12582912-12582912", "bytes=99999999-100000000"])
+def test_part_copy_behind_the_end(client, big, text):
+    bucket, _ = big
+    begun = client.create_multipart_upload(Bucket=bucket, Key="to")["UploadId"]
+    arguments = {"Bucket": bucket, "Key": "to", "UploadId": begun, "PartNumber": 1, "CopySourceRange": text}
+    refused(400, "InvalidRequest", client.upload_part_copy, **arguments, CopySource=source(bucket, "big"))
+    client.abort_multipart_upload(Bucket=bucket, Key="to", UploadId=begun)
+
+
+def test_a_range_is_no_part_of_a_copy(raw, bucket):
+    """A Range header beside x-amz-copy-source is refused: it would be passed over."""
+    raw.put(f"/{bucket}/from", b"0123456789")
+    headers = {"x-amz-copy-source": f"{bucket}/from", "range": "bytes=0-2"}
+    raw.put(f"/{bucket}/to", headers=headers).is_error(400, "InvalidArgument")
+
+
 def test_part_copies_beside_parts(client, big):
     bucket, body = big
     begun = client.create_multipart_upload(Bucket=bucket, Key="mixed")["UploadId"]

@@ -259,10 +259,10 @@ def test_kill_keeps_all_acknowledged(own_server, round_number):
     server = own_server()
     client = make_client(server.endpoint, server.main)
     client.create_bucket(Bucket="crash-bucket")
+    kept = {}
     for turn in range(3):
         load = Load(server, "crash-bucket", count=12, turns=100_000, sizes=(0, 100, 5000, 200_000, 3 * MIB))
-        if turn:
-            load.acknowledged.update(kept)
+        load.acknowledged.update(kept)
         load.expect_break = True
         load.run()
         time.sleep(0.4 + 0.3 * turn + 0.2 * round_number)

@@ -6,7 +6,7 @@ from urllib.parse import unquote_plus
 import pytest
 
 from lib import checksums, listing_model
-from lib.clients import keys_of, prefixes_of, refused
+from lib.clients import keys_of, prefixes_of
 
 KEYS = ["a", "a/b", "a/c", "a/d/e", "a//x", "ab", "b", "b/", "b/c", "c", "d/e/f", "d/e/g", "d/h", "e", "é", "z"]
 
@@ -194,14 +194,15 @@ def test_bad_list_type(raw, filled, query):
 
 @pytest.mark.parametrize("query", ["", "list-type=2", "versions", "uploads"])
 def test_bad_encoding_type(raw, filled, query):
-    raw.get(f"/{filled}?{query}&encoding-type=base64").is_error(400, "InvalidArgument")
+    for value in ("base64", ""):
+        raw.get(f"/{filled}?{query}&encoding-type={value}").is_error(400, "InvalidArgument")
 
 
 def test_version_marker_needs_a_key_marker(raw, filled):
     raw.get(f"/{filled}?versions&version-id-marker=null").is_error(400, "InvalidArgument")
 
 
-def test_owner(client, raw, filled, main_user):
+def test_owner(client, filled, main_user):
     """V1 and versions always show it, V2 when asked."""
     for contents in (
         client.list_objects(Bucket=filled)["Contents"],
@@ -212,7 +213,6 @@ def test_owner(client, raw, filled, main_user):
         assert len(owners) == 1 and (owners == {main_user["canonical_id"]} or not main_user["canonical_id"])
     for page in (client.list_objects_v2(Bucket=filled), client.list_objects_v2(Bucket=filled, FetchOwner=False)):
         assert all("Owner" not in one for one in page["Contents"])
-    raw.get(f"/{filled}?list-type=2&fetch-owner=maybe").is_error(400, "InvalidArgument")
 
 
 def test_fields_of_an_object(client, bucket):
