@@ -299,8 +299,6 @@ static void advance(struct bench_conn *conn)
         enum err err = ERR_WOULD_BLOCK;
         if (has_to_send(conn) && conn->net.is_writable && !conn->net.is_broken)
             err = send_some(conn);
-        if (err == ERR_IO)
-            conn->net.is_readable = true; /* what it refused may be explained there */
         if (err != OK && conn->net.is_readable) {
             err = receive(conn);
             if (err == OK && conn->response.state == BENCH_RESPONSE_DONE) {
