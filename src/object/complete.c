@@ -34,7 +34,10 @@ static enum err part_check(struct completion *c, size_t index)
     TRY(err);
     if (!etag_matches(wanted->etag, part->md5, 0))
         return bad_part(c, wanted->number);
-    if (wanted->checksum.len > 0 &&
+    /* A part of an upload without a kind may have been protected by another kind than the one that is kept: it was
+     * checked when it came. */
+    bool is_comparable = c->upload.checksum_kind != CHECKSUM_NONE || part->checksum_kind == wanted->checksum_kind;
+    if (wanted->checksum.len > 0 && is_comparable &&
         (part->checksum_kind != wanted->checksum_kind || !str_eq(part->checksum, wanted->checksum)))
         return bad_part(c, wanted->number);
     bool is_last = index + 1 == c->args->part_count;

@@ -89,7 +89,7 @@ static enum err authorise(struct s3_call *call)
         .bucket = call->bucket,
         .key = call->key,
         .bucket_owner = call->bucket_row.owner,
-        .bucket_exists = call->bucket_err == OK,
+        .bucket_exists = call->bucket.len > 0 && call->bucket_err == OK,
         .anonymous_mode = call->s3->options.settings->anonymous,
     };
     return iam_authorise(&call->identity, &request, &call->fail);

@@ -143,13 +143,15 @@ static enum err part_body(struct s3_call *call, struct body_options *options)
     return OK;
 }
 
+/* An upload that was created without a kind keeps CRC64NVME, from which the whole's can be had, whatever the client sent to
+ * protect its part. */
 static enum err part_checksum_choose(struct s3_call *call, const struct upload_row *upload, enum checksum_kind *out)
 {
     enum checksum_kind wanted = (enum checksum_kind)upload->checksum_kind;
     enum checksum_kind sent = call->integrity.kind;
-    *out = wanted != CHECKSUM_NONE ? wanted : sent != CHECKSUM_NONE ? sent : CHECKSUM_CRC64NVME;
-    bool is_missing = sent == CHECKSUM_NONE && (wanted == CHECKSUM_SHA1 || wanted == CHECKSUM_SHA256);
-    if (wanted == CHECKSUM_NONE || sent == wanted || (sent == CHECKSUM_NONE && !is_missing))
+    *out = wanted != CHECKSUM_NONE ? wanted : CHECKSUM_CRC64NVME;
+    bool is_computed = wanted != CHECKSUM_SHA1 && wanted != CHECKSUM_SHA256;
+    if (wanted == CHECKSUM_NONE || sent == wanted || (sent == CHECKSUM_NONE && is_computed))
         return OK;
     return fail_set(&call->fail, ERR_BAD_REQUEST, "x-amz-checksum-algorithm",
                     "Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s",
@@ -187,8 +189,9 @@ static void part_reply(struct s3_call *call)
     const struct upload_part *part = call->state;
     s3_reply_begin(call, 200);
     s3_reply_etag(call, part->row.md5, 0);
-    http_reply_header(call->x, s3_checksum_header((enum checksum_kind)part->row.checksum_kind),
-                      arena_base64(call->arena, part->row.checksum.ptr, part->row.checksum.len));
+    str checksum = digest_checksum(body_digest(part->body), s3_stored_checksum(call));
+    http_reply_header(call->x, s3_checksum_header(s3_stored_checksum(call)),
+                      arena_base64(call->arena, checksum.ptr, checksum.len));
     http_reply_body(call->x, (str){0});
     http_reply_send(call->x);
 }
