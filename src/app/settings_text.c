@@ -174,6 +174,8 @@ void settings_write_values(const struct settings_loaded *loaded, bool as_json, s
         buf_printf(out, "%-16s %-28.*s %.*s\n", row->name, STR_ARG(value),
                    STR_ARG(loaded->origin[i].where));
     }
+    for (size_t i = 0; i < loaded->warning_count; i++)
+        buf_printf(out, "%swarning: %.*s\n", i == 0 ? "\n" : "", STR_ARG(loaded->warning[i]));
 }
 
 static void write_manual_row(const struct setting *row, struct arena *arena, struct buf *out)

@@ -9,7 +9,8 @@
  * columns. */
 void settings_write_help(struct buf *out);
 
-/* `pail config show`: each value and where it comes from; secrets are stars. One JSON object with as_json. */
+/* `pail config show`: each value and where it comes from; secrets are stars; then the warnings. One JSON
+ * object with as_json. */
 void settings_write_values(const struct settings_loaded *loaded, bool as_json, struct buf *out);
 
 /* docs/settings.md. */
