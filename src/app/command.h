@@ -19,16 +19,18 @@ struct command {
     void (*write_help)(const struct command *command); /* to standard output */
 };
 
-enum exit_code serve_run(const struct command *command, const char *const *argument, size_t count);
-enum exit_code user_run(const struct command *command, const char *const *argument, size_t count);
-enum exit_code key_run(const struct command *command, const char *const *argument, size_t count);
-enum exit_code config_run(const struct command *command, const char *const *argument, size_t count);
-enum exit_code version_run(const struct command *command, const char *const *argument, size_t count);
-void serve_help(const struct command *command);
-void user_help(const struct command *command);
-void key_help(const struct command *command);
-void config_help(const struct command *command);
-void version_help(const struct command *command);
+enum exit_code run_serve(const struct command *command, const char *const *argument, size_t count);
+enum exit_code run_user(const struct command *command, const char *const *argument, size_t count);
+enum exit_code run_key(const struct command *command, const char *const *argument, size_t count);
+enum exit_code run_config(const struct command *command, const char *const *argument, size_t count);
+enum exit_code run_bench(const struct command *command, const char *const *argument, size_t count);
+enum exit_code run_version(const struct command *command, const char *const *argument, size_t count);
+void help_serve(const struct command *command);
+void help_user(const struct command *command);
+void help_key(const struct command *command);
+void help_config(const struct command *command);
+void help_bench(const struct command *command);
+void help_version(const struct command *command);
 
 /* "pail: " and the sentence, to standard error. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

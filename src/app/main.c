@@ -4,18 +4,16 @@
 
 #include "app/command.h"
 #include "app/nearest.h"
-#include "event/signals.h"
 
-static enum exit_code help_run(const struct command *command, const char *const *argument, size_t count);
+static enum exit_code run_help(const struct command *command, const char *const *argument, size_t count);
 static void help_help(const struct command *command);
 
 static const struct command command_table[] = {
-    {"serve", "run the server", serve_run, serve_help},
-    {"user", "create, list and remove users", user_run, user_help},
-    {"key", "create, list and revoke access keys", key_run, key_help},
-    {"config", "show or explain the settings", config_run, config_help},
-    {"version", "print the version", version_run, version_help},
-    {"help", "explain a command: pail help COMMAND", help_run, help_help},
+    {"serve", "run the server", run_serve, help_serve},
+    {"config", "show or explain the settings", run_config, help_config},
+    {"bench", "measure an S3 endpoint under load", run_bench, help_bench},
+    {"version", "print the version", run_version, help_version},
+    {"help", "explain a command: pail help COMMAND", run_help, help_help},
 };
 enum { COMMAND_COUNT = sizeof(command_table) / sizeof(command_table[0]) };
 
@@ -72,7 +70,7 @@ static enum exit_code complain_unknown(str name)
     return EXIT_USAGE;
 }
 
-static enum exit_code help_run(const struct command *command, const char *const *argument, size_t count)
+static enum exit_code run_help(const struct command *command, const char *const *argument, size_t count)
 {
     (void)command;
     if (count == 0) {
@@ -105,7 +103,7 @@ static enum exit_code run(const char *const *argument, size_t count)
     }
     str name = str_from(argument[0]);
     if (is_help_flag(name))
-        return help_run(NULL, NULL, 0);
+        return run_help(NULL, NULL, 0);
     if (str_eq(name, STR("--version")))
         name = STR("version");
     const struct command *command = find_command(name);
@@ -122,7 +120,6 @@ static enum exit_code run(const char *const *argument, size_t count)
 
 int main(int argc, char **argv)
 {
-    /* Before any thread: signals are taken by one loop (event/signals.h). Commands that are no server let them act again. */
     const char *const *argument = (const char *const *)argv;
     return (int)run(argument + (argc > 0), argc > 0 ? (size_t)(argc - 1) : 0);
 }

@@ -182,3 +182,12 @@ enum err file_replace(int dir_fd, const char *path, str content, mode_t mode)
     (void)snprintf(temporary, sizeof(temporary), ".new-%016llx", (unsigned long long)rand_u64());
     return replace_in(parent, slash ? slash + 1 : path, temporary, content, mode);
 }
+
+enum err file_open_append(int dir_fd, const char *path, mode_t mode, int *out_fd)
+{
+    int fd = open_at(dir_fd, path, O_WRONLY | O_APPEND | O_CREAT, mode);
+    if (fd < 0)
+        return err_from_errno(errno);
+    *out_fd = fd;
+    return OK;
+}

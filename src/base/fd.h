@@ -23,3 +23,5 @@ enum err file_read(int dir_fd, const char *path, struct buf *out);
 /* Replaces a file durably: temporary name, write, fsync, rename, fsync of the folder. */
 enum err file_replace(int dir_fd, const char *path, str content, mode_t mode);
 enum err dir_sync(int dir_fd);
+/* Opens for appending, made with `mode` when missing. The caller closes it. */
+enum err file_open_append(int dir_fd, const char *path, mode_t mode, int *out_fd);
