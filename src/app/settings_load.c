@@ -150,12 +150,12 @@ static void offer_variable(struct loading *loading, const struct setting *row, s
              STR_ARG(offer->where));
 }
 
-/* Kubernetes gives every container variables named after the services around it; a service called pail is no typing
- * error. */
-static bool is_service_link(str name)
+/* Not settings, and no typing errors: what Kubernetes gives every container about a service called pail, and what the
+ * client commands read, which is often set in the same shell. */
+static bool is_of_others(str name)
 {
     return str_eq(name, STR("PAIL_PORT")) || str_has_prefix(name, STR("PAIL_PORT_")) ||
-           str_has_prefix(name, STR("PAIL_SERVICE_"));
+           str_has_prefix(name, STR("PAIL_SERVICE_")) || str_eq(name, STR("PAIL_ENDPOINT"));
 }
 
 static bool is_known_variable(const struct setting *row, str name, struct arena *arena)
@@ -175,7 +175,7 @@ static enum err refuse_unknown_variables(struct loading *loading)
         str name, value;
         bool known = false;
         if (!str_cut(str_from(*entry), '=', &name, &value) || !str_has_prefix(name, STR("PAIL_")) ||
-            is_service_link(name))
+            is_of_others(name))
             continue;
         for (size_t i = 0; i < SETTINGS_COUNT && !known; i++)
             known = is_known_variable(&settings_table[i], name, loading->arena);
