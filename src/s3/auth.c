@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "object/bucket.h"
 #include "object/object.h"
+#include "s3/handlers.h"
 #include "s3/runner.h"
 
 static struct sig_request sig_request_of(const struct s3_call *call)
@@ -84,12 +85,15 @@ static void identify(struct s3_call *call)
 
 static enum err authorise(struct s3_call *call)
 {
+    /* Who creates a bucket is told by the commit that it exists: whose it is decides between two errors, not on access. */
+    const struct s3_handler *handler = call->operation->handler;
+    bool has_bucket = call->bucket.len > 0 && call->bucket_err == OK && !(handler != NULL && handler->creates_bucket);
     const struct access_request request = {
         .action = arena_printf(call->arena, "s3:%s", call->operation->action),
         .bucket = call->bucket,
         .key = call->key,
-        .bucket_owner = call->bucket_row.owner,
-        .bucket_exists = call->bucket.len > 0 && call->bucket_err == OK,
+        .bucket_owner = has_bucket ? call->bucket_row.owner : (str){0},
+        .bucket_exists = has_bucket,
         .anonymous_mode = call->s3->options.settings->anonymous,
     };
     return iam_authorise(&call->identity, &request, &call->fail);

@@ -189,6 +189,17 @@ static void reply_range(struct s3_call *call, const struct get *get)
     http_reply_header(call->x, "Content-Range", str_of(text, (size_t)len));
 }
 
+static void reply_part(struct s3_call *call, const struct get *get)
+{
+    enum checksum_kind kind = (enum checksum_kind)get->row.checksum_kind;
+    http_reply_header_u64(call->x, "x-amz-mp-parts-count", get->row.part_count);
+    if (!get->shows_checksum || kind == CHECKSUM_NONE || get->part.checksum.len != checksum_size(kind))
+        return;
+    http_reply_header(call->x, s3_checksum_header(kind),
+                      arena_base64(call->arena, get->part.checksum.ptr, get->part.checksum.len));
+    http_reply_header(call->x, "x-amz-checksum-type", str_from(s3_checksum_type_name(get->row.checksum_type)));
+}
+
 static void reply_content(struct s3_call *call, struct get *get)
 {
     if (get->is_head) {
@@ -214,11 +225,13 @@ static void get_reply(struct s3_call *call)
     bool is_partial = get->range.is_partial && !(get->part_number > 0 && get->range.length == get->row.size &&
                                                  get->row.part_count == 0);
     s3_reply_begin(call, is_partial ? 206 : 200);
-    s3_object_headers_reply(call, &get->row, get->shows_checksum && s3_header(call, "range").len == 0);
+    bool is_part = get->part_number > 0 && get->row.part_count > 0;
+    /* A checksum is told only with the bytes that it is of. */
+    s3_object_headers_reply(call, &get->row, get->shows_checksum && !is_part && s3_header(call, "range").len == 0);
     if (is_partial)
         reply_range(call, get);
-    if (get->part_number > 0 && get->row.part_count > 0)
-        http_reply_header_u64(call->x, "x-amz-mp-parts-count", get->row.part_count);
+    if (is_part)
+        reply_part(call, get);
     reply_content(call, get);
     http_reply_send(call->x);
 }

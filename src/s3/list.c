@@ -66,11 +66,11 @@ static enum err continuation_parse(struct s3_call *call, struct listing *list)
 {
     list->args.after = s3_query(call, "start-after");
     str token = s3_query(call, "continuation-token");
-    if (!s3_has_query(call, "continuation-token"))
+    if (token.len == 0)
         return OK;
     char *key = arena_alloc(call->arena, token.len + 1);
     size_t len;
-    if (token.len == 0 || base64_decode(token, key, &len) != OK || len > KEY_MAX_BYTES)
+    if (base64_decode(token, key, &len) != OK || len > KEY_MAX_BYTES)
         return s3_bad_argument(call, "continuation-token", "The continuation token provided is incorrect", token);
     list->args.after = str_of(key, len);
     return OK;
@@ -245,7 +245,8 @@ static void list_reply(struct s3_call *call)
         s3_xml_begin(call, list->kind == LIST_VERSIONS ? "ListVersionsResult" : "ListBucketResult");
     struct xml_writer *w = &xml->w;
     xml_text(w, "Name", call->bucket);
-    xml_text(w, "Prefix", s3_encode_name(call, list->is_url_encoded, list->args.prefix));
+    /* The first version of the operation never encoded the prefix, and its clients do not decode it. */
+    xml_text(w, "Prefix", s3_encode_name(call, list->is_url_encoded && list->kind != LIST_V1, list->args.prefix));
     write_markers(list, w);
     xml_u64(w, "MaxKeys", list->args.max_count);
     if (list->args.delimiter.len > 0)

@@ -56,11 +56,8 @@ static enum err range_check(struct s3_call *call, const struct upload_part_copy 
 {
     uint64_t length = op->has_range ? op->range_last - op->range_first + 1 : size;
     if (op->has_range && op->range_last >= size)
-        return s3_bad_argument(call, "x-amz-copy-source-range",
-                               arena_printf(call->arena, "Range specified is not valid for source object of size: %llu",
-                                            (unsigned long long)size)
-                                   .ptr,
-                               (str){0});
+        return fail_set(&call->fail, ERR_BAD_RANGE, "x-amz-copy-source-range",
+                        "Range specified is not valid for source object of size: %llu", (unsigned long long)size);
     return length > PART_MAX_BYTES ? ERR_COPY_TOO_LARGE : OK;
 }
 

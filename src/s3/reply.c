@@ -111,6 +111,7 @@ static bool detail_is_message(enum err err)
     case ERR_BAD_UPLOAD_CHECKSUM:
     case ERR_BAD_ARGUMENT:
     case ERR_NOT_IMPLEMENTED:
+    case ERR_BAD_RANGE:
         return true;
     default:
         return false;
