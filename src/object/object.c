@@ -190,6 +190,8 @@ static enum err delete_one(struct tx *tx, const struct bucket_row *bucket, const
                            struct arena *arena)
 {
     struct object_row row, *current;
+    if (entry->key.len > KEY_MAX_BYTES)
+        return ERR_KEY_TOO_LONG;
     TRY(current_get(tx, bucket->id, entry->key, arena, &row, &current));
     TRY(delete_conditions(entry, current));
     /* A version that does not exist is deleted already. */
@@ -204,7 +206,8 @@ static enum err delete_one(struct tx *tx, const struct bucket_row *bucket, const
 /* Refusals belong to one entry; anything else is the whole update's failure. */
 static bool is_refusal(enum err err)
 {
-    return err == ERR_PRECONDITION_FAILED || err == ERR_NO_SUCH_KEY || err == ERR_NO_SUCH_VERSION;
+    return err == ERR_PRECONDITION_FAILED || err == ERR_NO_SUCH_KEY || err == ERR_NO_SUCH_VERSION ||
+           err == ERR_KEY_TOO_LONG;
 }
 
 static enum err delete_apply(struct update *update, struct tx *tx)

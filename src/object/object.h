@@ -44,7 +44,7 @@ struct object_delete_entry {
     struct conditions conditions;
     uint64_t if_size; /* UINT64_MAX: no condition */
     int64_t if_modified_ms; /* 0: no condition; seconds matter */
-    enum err result; /* out */
+    enum err result; /* out: OK, ERR_PRECONDITION_FAILED, ERR_NO_SUCH_KEY (a condition on nothing), ERR_KEY_TOO_LONG */
 };
 struct object_delete {
     struct obj_op op;

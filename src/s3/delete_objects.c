@@ -26,8 +26,6 @@ static enum err entry_parse(const struct xml_node *node, struct object_delete_en
     if (time.len > 0 && clock_parse_http(time, &entry->if_modified_ms) != OK &&
         clock_parse_iso(time, &entry->if_modified_ms) != OK)
         return ERR_BAD_XML;
-    if (entry->key.len > KEY_MAX_BYTES)
-        entry->result = ERR_KEY_TOO_LONG;
     return OK;
 }
 

@@ -1,0 +1,320 @@
+#include "audit.h"
+
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/map.h"
+#include "object/store_int.h"
+
+#define ULL(number) ((unsigned long long)(number))
+
+enum { COUNTER_KEY_BYTES = 9, AUDIT_ARENA_BYTES = 1 << 30 };
+
+/* Numbers by a kind and an id. */
+struct counters {
+    struct map *map;
+};
+
+struct audit {
+    struct tx *tx;
+    struct arena *arena;
+    struct counters references; /* by garbage_kind of what is named: extent or manifest */
+    struct counters exists;     /* by garbage_kind: rows that are there */
+    struct counters garbage;    /* by garbage_kind */
+};
+
+static str counter_key(char dst[COUNTER_KEY_BYTES], unsigned kind, uint64_t id)
+{
+    dst[0] = (char)kind;
+    put_le64(dst + 1, id);
+    return str_of(dst, COUNTER_KEY_BYTES);
+}
+
+static uint64_t counter_get(const struct counters *counters, unsigned kind, uint64_t id)
+{
+    char key[COUNTER_KEY_BYTES];
+    return (uintptr_t)map_find(counters->map, counter_key(key, kind, id));
+}
+
+static void counter_add(struct counters *counters, unsigned kind, uint64_t id)
+{
+    char key[COUNTER_KEY_BYTES];
+    uintptr_t count = counter_get(counters, kind, id) + 1;
+    (void)map_set(counters->map, counter_key(key, kind, id), (void *)count);
+}
+
+/* ---- Walks ---- */
+
+/* Calls see(audit, row) for each row of a table. */
+static void each_row(struct audit *audit, enum table_id table, void *from, void *row,
+                     void (*see)(struct audit *audit, const void *row))
+{
+    struct cursor *cursor;
+    enum err err;
+    assert_ok(cursor_open(audit->tx, table, from, 0, &cursor));
+    while ((err = cursor_next(cursor, row)) == OK)
+        see(audit, row);
+    assert_err(err, ERR_NOT_FOUND);
+    cursor_close(cursor);
+}
+
+#define EACH_ROW(audit, table, see)                                                                \
+    each_row((audit), TABLE_##table, &(struct table##_row){0}, &(struct table##_row){0}, (see))
+
+static void see_garbage(struct audit *audit, const void *row)
+{
+    const struct garbage_row *garbage = row;
+    counter_add(&audit->garbage, (unsigned)garbage->kind, garbage->id);
+}
+
+static void see_bucket_id(struct audit *audit, const void *row)
+{
+    const struct bucket_row *bucket = row;
+    assert_int_equal(counter_get(&audit->exists, GARBAGE_BUCKET, bucket->id), 0);
+    counter_add(&audit->exists, GARBAGE_BUCKET, bucket->id);
+}
+
+static void see_upload(struct audit *audit, const void *row)
+{
+    const struct upload_row *upload = row;
+    bool has_bucket = counter_get(&audit->exists, GARBAGE_BUCKET, upload->bucket_id) > 0 ||
+                      counter_get(&audit->garbage, GARBAGE_BUCKET, upload->bucket_id) > 0;
+    if (!has_bucket)
+        fail_msg("upload %llx is of no bucket", ULL(upload->id));
+    assert_int_equal(counter_get(&audit->exists, GARBAGE_UPLOAD, upload->id), 0);
+    counter_add(&audit->exists, GARBAGE_UPLOAD, upload->id);
+}
+
+static void see_manifest_id(struct audit *audit, const void *row)
+{
+    counter_add(&audit->exists, GARBAGE_MANIFEST, ((const struct manifest_row *)row)->id);
+}
+
+static void see_object(struct audit *audit, const void *row)
+{
+    const struct object_row *object = row;
+    if (counter_get(&audit->exists, GARBAGE_BUCKET, object->bucket_id) == 0)
+        fail_msg("object \"%.*s\" is of no bucket", STR_ARG(object->key));
+    assert_int_equal(object->md5.len, MD5_BYTES);
+    bool is_inline = object->extent_id == 0 && object->manifest_id == 0;
+    assert_true(object->extent_id == 0 || object->manifest_id == 0);
+    assert_int_equal(object->body.length, is_inline ? object->size : 0);
+    if (object->extent_id != 0) {
+        struct extent_row extent = {.id = object->extent_id};
+        assert_ok(row_get(audit->tx, TABLE_extent, &extent, audit->arena));
+        assert_true(object->extent_offset + object->size <= extent.length);
+        counter_add(&audit->references, GARBAGE_EXTENT, object->extent_id);
+    }
+    if (object->manifest_id != 0) {
+        struct manifest_row manifest = {.id = object->manifest_id};
+        assert_ok(row_get(audit->tx, TABLE_manifest, &manifest, audit->arena));
+        assert_int_equal(manifest.size, object->size);
+        counter_add(&audit->references, GARBAGE_MANIFEST, object->manifest_id);
+    }
+}
+
+static void see_range(struct audit *audit, uint64_t extent_id, uint64_t offset, uint64_t length)
+{
+    struct extent_row extent = {.id = extent_id};
+    assert_ok(row_get(audit->tx, TABLE_extent, &extent, audit->arena));
+    assert_true(length > 0);
+    assert_true(offset + length <= extent.length);
+    counter_add(&audit->references, GARBAGE_EXTENT, extent_id);
+}
+
+static void see_part(struct audit *audit, const void *row)
+{
+    const struct part_row *part = row;
+    struct range *range;
+    size_t count;
+    uint64_t size = 0;
+    bool has_upload = counter_get(&audit->exists, GARBAGE_UPLOAD, part->upload_id) > 0 ||
+                      counter_get(&audit->garbage, GARBAGE_UPLOAD, part->upload_id) > 0;
+    if (!has_upload)
+        fail_msg("part %llu is of no upload", ULL(part->number));
+    assert_ok(ranges_decode(part->ranges, audit->arena, &range, &count));
+    for (size_t i = 0; i < count; i++) {
+        see_range(audit, range[i].extent_id, range[i].offset, range[i].length);
+        size += range[i].length;
+    }
+    assert_int_equal(size, part->size);
+}
+
+static void see_piece(struct audit *audit, const void *row)
+{
+    const struct piece_row *piece = row;
+    bool has_manifest = counter_get(&audit->exists, GARBAGE_MANIFEST, piece->manifest_id) > 0 ||
+                        counter_get(&audit->garbage, GARBAGE_MANIFEST, piece->manifest_id) > 0;
+    if (!has_manifest)
+        fail_msg("the piece at %llu is of no manifest", ULL(piece->offset));
+    see_range(audit, piece->extent_id, piece->extent_offset, piece->length);
+}
+
+/* ---- Comparisons ---- */
+
+static void check_extent(struct audit *audit, const void *row)
+{
+    const struct extent_row *extent = row;
+    uint64_t count = counter_get(&audit->references, GARBAGE_EXTENT, extent->id);
+    if (count != extent->reference_count)
+        fail_msg("extent %llu counts %llu references, and has %llu", ULL(extent->id), ULL(extent->reference_count),
+                 ULL(count));
+    uint64_t garbage = counter_get(&audit->garbage, GARBAGE_EXTENT, extent->id);
+    if ((count == 0) != (garbage > 0))
+        fail_msg("extent %llu has %llu references, and %llu rows of garbage", ULL(extent->id), ULL(count), ULL(garbage));
+}
+
+static void check_manifest_pieces(struct audit *audit, const struct manifest_row *manifest)
+{
+    struct piece_row from = {.manifest_id = manifest->id}, piece;
+    struct cursor *cursor;
+    uint64_t offset = 0, count = 0;
+    enum err err;
+    assert_ok(cursor_open(audit->tx, TABLE_piece, &from, 1, &cursor));
+    while ((err = cursor_next(cursor, &piece)) == OK) {
+        assert_int_equal(piece.offset, offset);
+        offset += piece.length;
+        count++;
+    }
+    cursor_close(cursor);
+    assert_err(err, ERR_NOT_FOUND);
+    assert_int_equal(offset, manifest->size);
+    assert_int_equal(count, manifest->piece_count);
+}
+
+static void check_manifest(struct audit *audit, const void *row)
+{
+    const struct manifest_row *manifest = row;
+    uint64_t count = counter_get(&audit->references, GARBAGE_MANIFEST, manifest->id);
+    if (count == 0 || count != manifest->reference_count)
+        fail_msg("manifest %llx counts %llu references, and has %llu", ULL(manifest->id),
+                 ULL(manifest->reference_count), ULL(count));
+    assert_int_equal(counter_get(&audit->garbage, GARBAGE_MANIFEST, manifest->id), 0);
+    check_manifest_pieces(audit, manifest);
+}
+
+static void check_usage(struct audit *audit, const struct bucket_row *bucket)
+{
+    struct object_row from = {.bucket_id = bucket->id}, object;
+    struct upload_row upload_from = {.bucket_id = bucket->id}, upload;
+    struct usage_row sum, counted = {0};
+    struct cursor *cursor;
+    assert_ok(cursor_open(audit->tx, TABLE_object, &from, 1, &cursor));
+    while (cursor_next(cursor, &object) == OK) {
+        counted.object_count++;
+        counted.object_bytes += object.size;
+    }
+    cursor_close(cursor);
+    assert_ok(cursor_open(audit->tx, TABLE_upload, &upload_from, 1, &cursor));
+    while (cursor_next(cursor, &upload) == OK)
+        counted.upload_count++;
+    cursor_close(cursor);
+    assert_ok(bucket_usage(audit->tx, bucket->id, &sum));
+    assert_int_equal(sum.object_count, counted.object_count);
+    assert_int_equal(sum.object_bytes, counted.object_bytes);
+    assert_int_equal(sum.version_count, 0);
+    assert_int_equal(sum.version_bytes, 0);
+    assert_int_equal(sum.upload_count, counted.upload_count);
+}
+
+static void check_bucket(struct audit *audit, const void *row)
+{
+    const struct bucket_row *bucket = row;
+    struct owned_bucket_row owned = {.owner = bucket->owner, .name = bucket->name};
+    assert_ok(row_get(audit->tx, TABLE_owned_bucket, &owned, audit->arena));
+    assert_int_equal(owned.created_ms, bucket->created_ms);
+    check_usage(audit, bucket);
+}
+
+static void check_owned_bucket(struct audit *audit, const void *row)
+{
+    const struct owned_bucket_row *owned = row;
+    struct bucket_row bucket = {.name = owned->name};
+    assert_ok(row_get(audit->tx, TABLE_bucket, &bucket, audit->arena));
+    assert_str(bucket.owner, owned->owner);
+}
+
+/* A usage row outlives its bucket only by mistake. */
+static void check_usage_owner(struct audit *audit, const void *row)
+{
+    assert_int_equal(counter_get(&audit->exists, GARBAGE_BUCKET, ((const struct usage_row *)row)->bucket_id), 1);
+}
+
+void audit(struct client *client)
+{
+    struct audit audit = {.arena = arena_new(AUDIT_ARENA_BYTES),
+                          .references.map = map_new(),
+                          .exists.map = map_new(),
+                          .garbage.map = map_new()};
+    assert_ok(view_begin(store_engine(client->store), VIEW_WAIT, &audit.tx));
+    EACH_ROW(&audit, garbage, see_garbage);
+    EACH_ROW(&audit, bucket, see_bucket_id);
+    EACH_ROW(&audit, upload, see_upload);
+    EACH_ROW(&audit, manifest, see_manifest_id);
+    EACH_ROW(&audit, object, see_object);
+    EACH_ROW(&audit, part, see_part);
+    EACH_ROW(&audit, piece, see_piece);
+    EACH_ROW(&audit, extent, check_extent);
+    EACH_ROW(&audit, manifest, check_manifest);
+    EACH_ROW(&audit, bucket, check_bucket);
+    EACH_ROW(&audit, owned_bucket, check_owned_bucket);
+    EACH_ROW(&audit, usage, check_usage_owner);
+    view_end(audit.tx);
+    map_free(audit.references.map);
+    map_free(audit.exists.map);
+    map_free(audit.garbage.map);
+    arena_free(audit.arena);
+}
+
+/* ---- At rest ---- */
+
+static void count_one(struct audit *audit, const void *row)
+{
+    (void)row;
+    counter_add(&audit->exists, 0, 0);
+}
+
+/* Room for a row of any table. */
+union any_row {
+#define ANY_ROW(number, name) struct name##_row name;
+    TABLES(ANY_ROW)
+#undef ANY_ROW
+};
+
+size_t count_rows(struct client *client, enum table_id table)
+{
+    struct audit audit = {.exists.map = map_new()};
+    union any_row from = {0}, row;
+    assert_ok(view_begin(store_engine(client->store), VIEW_WAIT, &audit.tx));
+    each_row(&audit, table, &from, &row, count_one);
+    view_end(audit.tx);
+    size_t count = counter_get(&audit.exists, 0, 0);
+    map_free(audit.exists.map);
+    return count;
+}
+
+static void must_be_named(struct audit *audit, const void *row)
+{
+    (void)audit;
+    const struct extent_row *extent = row;
+    if (extent->reference_count == 0)
+        fail_msg("extent %llu stayed though nobody names it", ULL(extent->id));
+}
+
+void settle(struct client *client)
+{
+    enum { ROUNDS_MAX = 200, WAIT_US = 1500 };
+    struct janitor_report report;
+    struct fail fail = {0};
+    for (int round = 0; count_rows(client, TABLE_garbage) > 0; round++) {
+        if (round == ROUNDS_MAX)
+            fail_msg("the janitor finds no end: %llu rows are left", ULL(count_rows(client, TABLE_garbage)));
+        usleep(WAIT_US); /* the grace of a millisecond */
+        assert_ok(janitor_run(client->store, &report, &fail));
+    }
+    audit(client);
+    struct audit audit = {0};
+    assert_ok(view_begin(store_engine(client->store), VIEW_WAIT, &audit.tx));
+    EACH_ROW(&audit, extent, must_be_named);
+    view_end(audit.tx);
+}
