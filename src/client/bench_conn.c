@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -66,6 +67,27 @@ static void record_success(struct bench_conn *conn)
     stats->keys += conn->keys.value;
 }
 
+/* Keeps the first failure: what was asked, what became of it, and what the server said. */
+static void sample(struct bench_conn *conn, const char *outcome, str said)
+{
+    enum { SAID_MAX = 300 };
+    const char *op = bench_op_name(conn->choice.op).ptr;
+    int said_len = said.len < SAID_MAX ? (int)said.len : SAID_MAX;
+    if (bench_op_has_key(conn->choice.op))
+        bench_stats_sample(conn->shared->stats, "%s of key %llu: %s%.*s", op,
+                           (unsigned long long)conn->choice.index, outcome, said_len, said.ptr);
+    else
+        bench_stats_sample(conn->shared->stats, "%s: %s%.*s", op, outcome, said_len, said.ptr);
+}
+
+static void sample_status(struct bench_conn *conn, str said)
+{
+    char outcome[32];
+    (void)snprintf(outcome, sizeof(outcome), "HTTP %d%s", conn->response.status,
+                   said.len ? ": " : "");
+    sample(conn, outcome, said);
+}
+
 /* Failures count during the warm-up too: a load that fails is not a load that was asked for. */
 static void record_cause(struct bench_conn *conn, enum bench_cause cause)
 {
@@ -76,25 +98,25 @@ static void record_cause(struct bench_conn *conn, enum bench_cause cause)
         return;
     }
     op_stats(conn)->failures++;
-    bench_stats_sample(stats, "%s of key %llu: %s", bench_op_name(conn->choice.op).ptr,
-                       (unsigned long long)conn->choice.index, bench_cause_words(cause));
+    sample(conn, bench_cause_words(cause), STR(""));
 }
 
 static void record_status(struct bench_conn *conn)
 {
     struct bench_stats *stats = conn->shared->stats;
+    sample_status(conn, STR("")); /* unless a body has said more */
     stats->requests++;
     stats->status[conn->response.status]++;
     op_stats(conn)->failures++;
 }
 
-/* A bucket that is there, or gone already, is what preparation and clean-up want. */
+/* Preparation wants a bucket, new or not; clean-up leaves alone what holds other things, or is gone already. */
 static bool is_welcome(const struct bench_conn *conn)
 {
     int status = conn->response.status;
     return (status >= 200 && status < 300) ||
            (conn->choice.op == BENCH_MAKE_BUCKET && status == 409) ||
-           (conn->choice.op == BENCH_DROP_BUCKET && status == 404);
+           (conn->choice.op == BENCH_DROP_BUCKET && (status == 404 || status == 409));
 }
 
 /* A reply that is complete but does not say what was put. */
@@ -183,10 +205,8 @@ static bool is_uninteresting(const struct bench_conn *conn)
 static void look_at(struct bench_conn *conn, str body)
 {
     if (!is_welcome(conn)) {
-        bench_stats_sample(conn->shared->stats, "%s of key %llu: HTTP %d: %.*s",
-                           bench_op_name(conn->choice.op).ptr,
-                           (unsigned long long)conn->choice.index, conn->response.status,
-                           body.len < 300 ? (int)body.len : 300, body.ptr);
+        if (body.len)
+            sample_status(conn, body);
     } else if (conn->choice.op == BENCH_LIST) {
         bench_key_count_feed(&conn->keys, body);
     } else if (conn->choice.op == BENCH_GET && conn->shared->options->verify) {

@@ -43,23 +43,31 @@ static void append_title(struct arena *arena, const struct bench_options *option
         size = arena_printf(arena, "%.*s to %.*s", STR_ARG(size),
                             STR_ARG(bench_format_size(arena, options->size_max)));
     buf_printf(
-        out, "%.*s on %.*s, bucket %.*s: %.*s, %llu keys, %llu connections, %llu thread%s, %.*s\n",
+        out, "%.*s on %.*s, bucket %.*s: %.*s, %llu keys, %llu connection%s, %llu thread%s, %.*s\n",
         STR_ARG(options->operation), STR_ARG(options->endpoint_text), STR_ARG(options->bucket),
         STR_ARG(size), (unsigned long long)options->objects,
-        (unsigned long long)options->concurrency, (unsigned long long)options->threads,
-        options->threads == 1 ? "" : "s", STR_ARG(bench_format_duration(arena, elapsed_us(stats))));
+        (unsigned long long)options->concurrency, options->concurrency == 1 ? "" : "s",
+        (unsigned long long)options->threads, options->threads == 1 ? "" : "s",
+        STR_ARG(bench_format_duration(arena, elapsed_us(stats))));
     if (options->rate)
         buf_printf(out, "%llu requests due a second; latency counts from when each was due\n",
                    (unsigned long long)options->rate);
+}
+
+/* Small numbers with a decimal: three large uploads a second are not two. */
+static str format_rate(struct arena *arena, double rate)
+{
+    return arena_printf(arena, "%.*f", rate < 100 ? 1 : 0, rate);
 }
 
 static void append_row(struct arena *arena, const struct bench_stats *stats, enum bench_op op,
                        struct buf *out)
 {
     const struct bench_op_stats *row = &stats->op[op];
-    buf_printf(out, "%-9.*s %10llu %8llu %10.0f %9.1f", STR_ARG(bench_op_name(op)),
+    buf_printf(out, "%-9.*s %10llu %8llu %10.*s %9.1f", STR_ARG(bench_op_name(op)),
                (unsigned long long)row->latency.total, (unsigned long long)row->failures,
-               per_second(row->latency.total, stats), per_second(row->bytes, stats) / (1 << 20));
+               STR_ARG(format_rate(arena, per_second(row->latency.total, stats))),
+               per_second(row->bytes, stats) / (1 << 20));
     str mean = bench_format_duration(arena, (uint64_t)(bench_histogram_mean(&row->latency) + 0.5));
     buf_printf(out, " %9.*s", STR_ARG(mean));
     for (size_t i = 0; i < PERCENTILES_COUNT; i++) {

@@ -71,6 +71,11 @@ void bench_maker_free(struct bench_maker *maker)
     mem_free(maker);
 }
 
+bool bench_op_has_key(enum bench_op op)
+{
+    return shape[op].has_key;
+}
+
 uint64_t bench_body_size(const struct bench_options *options, struct bench_choice choice)
 {
     return choice.op == BENCH_PUT ? bench_key_size(options, choice.index) : 0;

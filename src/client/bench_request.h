@@ -27,5 +27,8 @@ void bench_maker_free(struct bench_maker *maker); /* null is allowed */
 enum err bench_maker_head(struct bench_maker *maker, struct bench_choice choice, int64_t now_ms,
                           struct buf *out);
 
+/* Whether it is about an object, not about a bucket. */
+bool bench_op_has_key(enum bench_op op);
+
 /* Bytes of the body that follows the head. */
 uint64_t bench_body_size(const struct bench_options *options, struct bench_choice choice);

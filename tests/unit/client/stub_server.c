@@ -197,7 +197,9 @@ static bool answer(struct link *link)
     unsigned number = atomic_fetch_add(&link->server->requests, 1);
     switch (link->server->mode) {
     case STUB_STATUS_503:
-        return send_text(link->fd, "HTTP/1.1 503 Slow Down\r\nContent-Length: 4\r\n\r\nbusy");
+        return send_text(link->fd, is_method(link, "HEAD ")
+                                       ? "HTTP/1.1 503 Slow Down\r\nContent-Length: 4\r\n\r\n"
+                                       : "HTTP/1.1 503 Slow Down\r\nContent-Length: 4\r\n\r\nbusy");
     case STUB_GARBAGE:
         return send_text(link->fd, "SSH-2.0-OpenSSH\r\n\r\n\r\n");
     case STUB_SILENT:

@@ -165,6 +165,8 @@ static void test_failures_are_counted(void **state)
     } cases[] = {
         {STUB_STATUS_503, BENCH_GET, 503, 0, "HTTP 503: busy"},
         {STUB_STATUS_503, BENCH_PUT, 503, 0, "put of key"},
+        {STUB_STATUS_503, BENCH_HEAD, 503, 0, "HTTP 503"},
+        {STUB_STATUS_503, BENCH_MAKE_BUCKET, 503, 0, "make-bucket: HTTP 503: busy"},
         {STUB_EARLY_403, BENCH_PUT, 403, 0, "HTTP 403: denied"},
         {STUB_GARBAGE, BENCH_GET, 0, BENCH_CAUSE_MALFORMED, "no valid HTTP"},
         {STUB_EXTRA, BENCH_GET, 0, BENCH_CAUSE_MALFORMED, NULL},
@@ -337,7 +339,7 @@ static void test_reports(void **state)
     (void)state;
     static const char *const in_text[] = {"\nget ",
                                           " 100 ",
-                                          " 50 ",
+                                          " 50.0 ",
                                           "1.0",
                                           "99 us",
                                           "failed: 2 with HTTP 503",
