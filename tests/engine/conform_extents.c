@@ -32,7 +32,7 @@ static struct extent_row store_extent(struct subject *subject, const char *bytes
         step = len;
     for (size_t at = 0; at < len; at += step)
         assert_ok(extent_write(writer, bytes + at, len - at < step ? len - at : step, at));
-    struct extent_row row = {.reference_count = 77};
+    struct extent_row row = {.id = 77};
     assert_ok(extent_seal(writer, len, subject->arena, &row));
     return row;
 }

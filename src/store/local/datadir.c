@@ -1,0 +1,300 @@
+#include "store/local/datadir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/crc.h"
+#include "base/encode.h"
+#include "base/fd.h"
+#include "base/rand.h"
+
+enum {
+    FORMAT_BYTES_MAX = 4096,
+    FORMAT_VERSION = 1,
+    LOCK_TEXT_MAX = 32,
+};
+static const uint64_t known_incompatible = 0;
+
+/* ---- The format file ---- */
+
+void datadir_format_write(const struct datadir_format *format, struct buf *out)
+{
+    char id[2 * STORE_ID_SIZE];
+    hex_encode(format->store_id, STORE_ID_SIZE, id);
+    size_t start = out->len;
+    buf_printf(out, "pail data folder\nversion %d\nstore %.*s\n", FORMAT_VERSION, (int)sizeof(id),
+               id);
+    buf_printf(out, "compatible %" PRIx64 "\nincompatible %" PRIx64 "\n", format->compatible,
+               format->incompatible);
+    if (buf_err(out) == OK)
+        buf_printf(out, "check %08" PRIx32 "\n",
+                   crc32c_update(0, out->ptr + start, out->len - start));
+}
+
+/* The text behind "<name> " on the next line. */
+static enum err take_line(str *text, const char *name, str *out_value)
+{
+    str line, rest, front = str_from(name);
+    if (!str_cut(*text, '\n', &line, &rest) || !str_has_prefix(line, front) ||
+        line.len <= front.len || line.ptr[front.len] != ' ')
+        return ERR_CORRUPT;
+    *text = rest;
+    *out_value = str_skip(line, front.len + 1);
+    return OK;
+}
+
+static enum err take_hex_line(str *text, const char *name, uint64_t *out_number)
+{
+    str digits;
+    TRY(take_line(text, name, &digits));
+    if (digits.len == 0 || digits.len > 16)
+        return ERR_CORRUPT;
+    char padded[17] = "0000000000000000";
+    uint8_t bytes[8];
+    memcpy(padded + 16 - digits.len, digits.ptr, digits.len);
+    if (hex_decode(str_of(padded, 16), bytes) != OK)
+        return ERR_CORRUPT;
+    uint64_t number = 0;
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        number = number << 8 | bytes[i];
+    *out_number = number;
+    return OK;
+}
+
+static enum err parse_lines(str text, struct datadir_format *format)
+{
+    str rest = text, id;
+    uint64_t check;
+    TRY(take_line(&rest, "store", &id));
+    if (id.len != (size_t)2 * STORE_ID_SIZE || hex_decode(id, format->store_id) != OK)
+        return ERR_CORRUPT;
+    TRY(take_hex_line(&rest, "compatible", &format->compatible));
+    TRY(take_hex_line(&rest, "incompatible", &format->incompatible));
+    TRY(take_hex_line(&rest, "check", &check));
+    return rest.len == 0 ? OK : ERR_CORRUPT;
+}
+
+/* Everything above the last line is checked. */
+static bool is_check_right(str text)
+{
+    ptrdiff_t at = str_find(text, STR("\ncheck "));
+    uint64_t check;
+    if (at < 0)
+        return false;
+    str line = str_skip(text, (size_t)at + 1);
+    return take_hex_line(&line, "check", &check) == OK &&
+           check == crc32c_update(0, text.ptr, (size_t)at + 1);
+}
+
+enum err datadir_format_parse(str text, struct datadir_format *out_format, struct fail *fail)
+{
+    struct datadir_format format = {0};
+    str rest, title, version;
+    if (!str_cut(text, '\n', &title, &rest) || !str_eq(title, STR("pail data folder")) ||
+        take_line(&rest, "version", &version) != OK)
+        return fail_set(fail, ERR_CORRUPT, NULL, "the file \"format\" is damaged");
+    if (!str_eq(version, STR("1")))
+        return fail_set(fail, ERR_BAD_INPUT, NULL,
+                        "the data folder has version %.*s; this program knows version 1",
+                        STR_ARG(version));
+    if (!is_check_right(text) || parse_lines(rest, &format) != OK)
+        return fail_set(fail, ERR_CORRUPT, NULL, "the file \"format\" is damaged");
+    if (format.incompatible & ~known_incompatible)
+        return fail_set(fail, ERR_BAD_INPUT, NULL,
+                        "the data folder uses features that this program does not know (%" PRIx64
+                        ")",
+                        format.incompatible & ~known_incompatible);
+    *out_format = format;
+    return OK;
+}
+
+/* ---- Folders ---- */
+
+/* Calls fn with the name of each entry but "." and "..". */
+static enum err each_entry(int dir_fd, enum err (*fn)(void *context, int dir_fd, const char *name),
+                           void *context)
+{
+    FD_SCOPED int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir)
+        return err_from_errno(errno);
+    (void)fd_take(&fd);
+    enum err err = OK;
+    for (struct dirent *entry; err == OK && (entry = readdir(dir));)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            err = fn(context, dir_fd, entry->d_name);
+    (void)closedir(dir);
+    return err;
+}
+
+static enum err refuse_any(void *context, int dir_fd, const char *name)
+{
+    (void)context, (void)dir_fd, (void)name;
+    return ERR_EXISTS;
+}
+
+/* What a first start may leave when it is cut short is fine; anything else makes it a folder of somebody else. */
+static enum err refuse_foreign(void *context, int dir_fd, const char *name)
+{
+    (void)context;
+    static const char *const folders[] = {"log", "index", "extents", "tmp"};
+    if (strcmp(name, "lock") == 0 || strncmp(name, ".new-", 5) == 0)
+        return OK;
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        if (strcmp(name, folders[i]) != 0)
+            continue;
+        FD_SCOPED int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 ? ERR_EXISTS : each_entry(fd, refuse_any, NULL);
+    }
+    return ERR_EXISTS;
+}
+
+static enum err write_format(struct datadir *dir, struct fail *fail)
+{
+    enum err err = each_entry(dir->fd, refuse_foreign, NULL);
+    if (err == ERR_EXISTS)
+        return fail_set(fail, ERR_BAD_INPUT, NULL,
+                        "the folder is not empty and has no file \"format\"");
+    TRY(err);
+    struct datadir_format format = {0};
+    rand_bytes(format.store_id, STORE_ID_SIZE);
+    BUF_SCOPED struct buf text;
+    buf_init(&text, FORMAT_BYTES_MAX);
+    datadir_format_write(&format, &text);
+    TRY(buf_err(&text));
+    TRY(file_replace(dir->fd, "format", buf_str(&text), 0600));
+    memcpy(dir->store_id, format.store_id, STORE_ID_SIZE);
+    return OK;
+}
+
+static enum err read_format(struct datadir *dir, struct fail *fail)
+{
+    BUF_SCOPED struct buf text;
+    buf_init(&text, FORMAT_BYTES_MAX);
+    enum err err = file_read(dir->fd, "format", &text);
+    if (err == ERR_NOT_FOUND)
+        return write_format(dir, fail);
+    TRY(err);
+    struct datadir_format format;
+    TRY(datadir_format_parse(buf_str(&text), &format, fail));
+    memcpy(dir->store_id, format.store_id, STORE_ID_SIZE);
+    return OK;
+}
+
+static enum err busy(const struct datadir *dir, const char *path, struct fail *fail)
+{
+    char text[LOCK_TEXT_MAX];
+    ssize_t len = pread(dir->lock_fd, text, sizeof(text), 0);
+    str owner = str_trim(str_of(text, len > 0 ? (size_t)len : 0));
+    (void)str_cut(owner, '\n', &owner, &(str){0});
+    return fail_set(fail, ERR_BUSY, NULL, "the data folder \"%s\" is in use by process %.*s", path,
+                    STR_ARG(owner));
+}
+
+static enum err take_lock(struct datadir *dir, const char *path, struct fail *fail)
+{
+    char text[LOCK_TEXT_MAX];
+    dir->lock_fd = openat(dir->fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (dir->lock_fd < 0)
+        return err_from_errno(errno);
+    if (flock(dir->lock_fd, LOCK_EX | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK ? busy(dir, path, fail) : err_from_errno(errno);
+    int len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+    if (ftruncate(dir->lock_fd, 0) < 0)
+        return err_from_errno(errno);
+    return fd_pwrite_full(dir->lock_fd, text, (size_t)len, 0);
+}
+
+static enum err open_folder(const struct datadir *dir, const struct io *io, const char *name,
+                            int *out_fd)
+{
+    TRY(io_mkdir(io, dir->fd, name));
+    return io_open(io, dir->fd, name, O_RDONLY | O_DIRECTORY, out_fd);
+}
+
+static enum err unlink_entry(void *context, int dir_fd, const char *name)
+{
+    return io_unlink(context, dir_fd, name);
+}
+
+/* The entry of the folder itself, for the case that it was made just now. */
+static enum err sync_parent(const struct datadir *dir)
+{
+    FD_SCOPED int parent = openat(dir->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* A folder whose parent may not be read was not made by this process. */
+    return parent < 0 ? OK : dir_sync(parent);
+}
+
+static enum err fill_folder(struct datadir *dir, const char *path, const struct io *io,
+                            struct fail *fail)
+{
+    TRY(take_lock(dir, path, fail));
+    TRY(read_format(dir, fail));
+    TRY(open_folder(dir, io, "log", &dir->log_fd));
+    TRY(open_folder(dir, io, "extents", &dir->extents_fd));
+    TRY(open_folder(dir, io, "tmp", &dir->tmp_fd));
+    TRY(dir_sync(dir->fd));
+    return each_entry(dir->tmp_fd, unlink_entry, (void *)(uintptr_t)io);
+}
+
+static char *join_path(const char *path, const char *name)
+{
+    size_t len = strlen(path) + strlen(name) + 2;
+    char *joined = mem_alloc(len);
+    (void)snprintf(joined, len, "%s/%s", path, name);
+    return joined;
+}
+
+static enum err open_or_make(const char *path, struct datadir *dir, struct fail *fail)
+{
+    bool is_made = mkdir(path, 0700) == 0;
+    if (!is_made && errno != EEXIST)
+        return fail_set(fail, err_from_errno(errno), NULL,
+                        "the data folder \"%s\" cannot be made: %s", path, strerror(errno));
+    dir->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir->fd < 0)
+        return fail_set(fail, err_from_errno(errno), NULL,
+                        "the data folder \"%s\" cannot be opened: %s", path, strerror(errno));
+    return is_made ? sync_parent(dir) : OK;
+}
+
+enum err datadir_open(const char *path, const struct io *io, struct datadir *out_dir,
+                      struct fail *fail)
+{
+    struct datadir dir = {-1, -1, -1, -1, -1, NULL, NULL, {0}};
+    enum err err = open_or_make(path, &dir, fail);
+    if (err == OK)
+        err = fill_folder(&dir, path, io, fail);
+    if (err != OK) {
+        datadir_close(&dir);
+        return fail_set(fail, err, NULL, "the data folder \"%s\" cannot be used: %s", path,
+                        err_fact(err));
+    }
+    dir.index_path = join_path(path, "index");
+    dir.new_index_path = join_path(path, "index.new");
+    *out_dir = dir;
+    return OK;
+}
+
+void datadir_close(struct datadir *dir)
+{
+    if (!dir->index_path && dir->fd == 0)
+        return;
+    fd_close_scoped(&dir->log_fd);
+    fd_close_scoped(&dir->extents_fd);
+    fd_close_scoped(&dir->tmp_fd);
+    /* The lock goes last. */
+    fd_close_scoped(&dir->lock_fd);
+    fd_close_scoped(&dir->fd);
+    mem_free(dir->index_path);
+    mem_free(dir->new_index_path);
+    *dir = (struct datadir){-1, -1, -1, -1, -1, NULL, NULL, {0}};
+}

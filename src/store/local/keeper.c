@@ -1,0 +1,69 @@
+/* The keeper: a thread for chores that would hold up the commit thread. It makes the next log segment ready, flushes the index
+ * before too much of the log would have to be replayed, and gives back segments that nobody needs. */
+#include "store/local/local_int.h"
+
+#include <time.h>
+
+#include "base/log.h"
+
+enum { PAUSE_SECONDS = 1 };
+
+void local_wake_keeper(struct local_engine *engine)
+{
+    pthread_mutex_lock(&engine->queue_mutex);
+    engine->is_keeper_wanted = true;
+    pthread_cond_signal(&engine->has_chores);
+    pthread_mutex_unlock(&engine->queue_mutex);
+}
+
+/* Until somebody asks, or a while has passed; false when the engine closes. */
+static bool wait_for_chores(struct local_engine *engine)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PAUSE_SECONDS;
+    pthread_mutex_lock(&engine->queue_mutex);
+    if (!engine->is_keeper_wanted && !engine->is_closing)
+        (void)pthread_cond_timedwait(&engine->has_chores, &engine->queue_mutex, &until);
+    engine->is_keeper_wanted = false;
+    bool goes_on = !engine->is_closing;
+    pthread_mutex_unlock(&engine->queue_mutex);
+    return goes_on;
+}
+
+static bool is_flush_due(struct local_engine *engine)
+{
+    return __atomic_load_n(&engine->unflushed_bytes, __ATOMIC_RELAXED) > REPLAY_BYTES_MAX ||
+           __atomic_load_n(&engine->unflushed_changes, __ATOMIC_RELAXED) > REPLAY_CHANGES_MAX;
+}
+
+static enum err flush_index(struct local_engine *engine)
+{
+    uint64_t bytes = __atomic_load_n(&engine->unflushed_bytes, __ATOMIC_RELAXED);
+    uint64_t changes = __atomic_load_n(&engine->unflushed_changes, __ATOMIC_RELAXED);
+    TRY(index_flush(engine->index));
+    __atomic_sub_fetch(&engine->unflushed_bytes, bytes, __ATOMIC_RELAXED);
+    __atomic_sub_fetch(&engine->unflushed_changes, changes, __ATOMIC_RELAXED);
+    return OK;
+}
+
+/* A chore that fails is tried again later: none of them is needed for what was answered. */
+static void note(const char *chore, enum err err)
+{
+    if (err != OK)
+        log_event(LOG_DEBUG, "store", "a chore failed", LOG_STR("chore", str_from(chore)),
+                  LOG_STR("error", str_from(err_name(err))));
+}
+
+void *local_keeper_thread(void *context)
+{
+    struct local_engine *engine = context;
+    while (wait_for_chores(engine)) {
+        if (local_is_read_only(engine))
+            continue;
+        note("prepare a log segment", store_log_prepare(engine->log));
+        if (is_flush_due(engine))
+            note("flush the index", flush_index(engine));
+    }
+    return NULL;
+}

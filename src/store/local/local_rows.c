@@ -1,0 +1,137 @@
+/* Views and single rows. */
+#include "store/local/local_int.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/crc.h"
+
+enum {
+    /* Keys that are looked for may be longer than those that can be stored; they are just not found. */
+    KEY_BYTES_MAX = 1 << 20,
+};
+
+void local_tx_init(struct local_tx *tx, struct local_engine *engine, enum view_flags flags)
+{
+    *tx = (struct local_tx){.base = {.engine = &engine->base, .flags = flags}};
+    buf_init(&tx->key, KEY_BYTES_MAX);
+    buf_init(&tx->value, ROW_VALUE_MAX);
+}
+
+void local_tx_release(struct local_tx *tx)
+{
+    buf_release(&tx->key);
+    buf_release(&tx->value);
+}
+
+enum err local_view_begin(struct engine *base, enum view_flags flags, struct tx **out_tx)
+{
+    struct local_engine *engine = local_engine_of(base);
+    struct local_tx *tx = mem_new(struct local_tx);
+    local_tx_init(tx, engine, flags);
+    tx->snapshot = snapshot_hold(&engine->snapshots);
+    *out_tx = &tx->base;
+    return OK;
+}
+
+void local_view_end(struct tx *base)
+{
+    struct local_tx *tx = local_tx_of(base);
+    snapshot_let(&local_engine_of(base->engine)->snapshots, tx->snapshot);
+    local_tx_release(tx);
+    mem_free(tx);
+}
+
+enum err local_fill_row(const struct table *table, const struct row_entry *entry, void *row)
+{
+    TRY(row_value_decode(table, entry->columns, row));
+    struct blob *blob = row_blob(table, row);
+    if (blob && entry->blob_length)
+        *blob = (struct blob){
+            .length = entry->blob_length,
+            .crc32c = entry->blob_crc32c,
+            .location = {entry->segment, row_entry_blob_offset(entry)},
+        };
+    return OK;
+}
+
+static enum err fill_copied(const struct table *table, const struct row_entry *entry, void *row,
+                            struct arena *arena)
+{
+    struct row_entry copy = *entry;
+    copy.columns = arena_str(arena, entry->columns);
+    return local_fill_row(table, &copy, row);
+}
+
+static enum err get_from_index(struct local_tx *tx, const struct index_view *view,
+                               const struct table *table, void *row, struct arena *arena)
+{
+    struct local_engine *engine = local_engine_of(tx->base.engine);
+    struct index_pin pin;
+    struct row_entry entry;
+    TRY(index_get(engine->index, view, buf_str(&tx->key), tx->base.flags, &pin));
+    enum err err = row_entry_decode(pin.value, &entry);
+    if (err == OK)
+        err = fill_copied(table, &entry, row, arena);
+    index_pin_release(&pin);
+    return err;
+}
+
+/* What the batch has changed counts; else what the index has, of which the node takes note. */
+static enum err get_in_update(struct local_tx *tx, const struct table *table, void *row,
+                              struct arena *arena)
+{
+    struct overlay *overlay = tx->commit->overlay;
+    struct overlay_node *node = overlay_find(overlay, buf_str(&tx->key));
+    if (node && node->change)
+        return node->change->kind == CHANGE_DELETE
+                   ? ERR_NOT_FOUND
+                   : fill_copied(table, &node->change->entry, row, arena);
+    if (node && node->is_base_known && !node->has_base)
+        return ERR_NOT_FOUND;
+    struct local_engine *engine = local_engine_of(tx->base.engine);
+    struct index_pin pin = {0};
+    struct row_entry entry;
+    enum err err = index_get(engine->index, NULL, buf_str(&tx->key), VIEW_WAIT, &pin);
+    if (err == OK)
+        err = row_entry_decode(pin.value, &entry);
+    if (err == OK || err == ERR_NOT_FOUND) {
+        if (!node)
+            node = overlay_make(overlay, buf_str(&tx->key));
+        node->is_base_known = true;
+        node->has_base = err == OK;
+        node->base_segment = err == OK ? entry.segment : 0;
+        node->base_length = err == OK ? entry.length : 0;
+    }
+    if (err == OK)
+        err = fill_copied(table, &entry, row, arena);
+    index_pin_release(&pin);
+    return err;
+}
+
+enum err local_row_get(struct tx *base, const struct table *table, void *row, struct arena *arena)
+{
+    struct local_tx *tx = local_tx_of(base);
+    buf_clear(&tx->key);
+    row_key_encode(table, row, &tx->key);
+    if (buf_err(&tx->key) != OK || tx->key.len > ROW_KEY_MAX)
+        return ERR_NOT_FOUND;
+    if (base->is_update)
+        return get_in_update(tx, table, row, arena);
+    return get_from_index(tx, tx->snapshot->view, table, row, arena);
+}
+
+enum err local_blob_read(struct tx *base, const struct blob *blob, void *dst)
+{
+    struct local_tx *tx = local_tx_of(base);
+    uint64_t segment = blob->location[0], offset = blob->location[1];
+    if (segment == 0) {
+        /* Of this batch, and not in the log yet. */
+        assert(base->is_update && offset + blob->length <= tx->commit->batch.bytes.len);
+        memcpy(dst, tx->commit->batch.bytes.ptr + offset, blob->length);
+        return OK;
+    }
+    TRY(store_log_read(local_engine_of(base->engine)->log, segment, offset, dst, blob->length,
+                       base->flags));
+    return crc32c_update(0, dst, blob->length) == blob->crc32c ? OK : ERR_CORRUPT;
+}

@@ -1,0 +1,602 @@
+/* The list of segments, the writing end, and reading by place. */
+#include "store/local/log.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "store/local/log_int.h"
+
+enum {
+    FIRST_SEGMENT_BYTES = 1 << 20, /* so that an empty store is small */
+    SIZE_GRANULARITY = 4096,
+    OPEN_MAX = 128, /* descriptors of segments that nobody reads at the moment */
+};
+
+/* ---- The list ---- */
+
+/* Where the id stands, or would stand. */
+static size_t place_of(const struct store_log *log, uint64_t id)
+{
+    size_t low = 0, high = log->segment_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (log->segment[middle]->id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct segment *log_find(const struct store_log *log, uint64_t id)
+{
+    size_t i = place_of(log, id);
+    return i < log->segment_count && log->segment[i]->id == id ? log->segment[i] : NULL;
+}
+
+/* A copy of what is given, at the end of the list or where its id belongs. */
+static struct segment *add_segment(struct store_log *log, const struct segment *segment)
+{
+    if (log->segment_count == log->segment_capacity) {
+        log->segment_capacity = log->segment_capacity ? 2 * log->segment_capacity : 16;
+        log->segment =
+            mem_resize(log->segment, mem_size_mul(log->segment_capacity, sizeof(struct segment *)));
+    }
+    size_t at = place_of(log, segment->id);
+    memmove(&log->segment[at + 1], &log->segment[at],
+            (log->segment_count - at) * sizeof(struct segment *));
+    log->segment_count++;
+    struct segment *copy = mem_new(struct segment);
+    *copy = *segment;
+    log->segment[at] = copy;
+    if (copy->fd >= 0)
+        log->open_count++;
+    return copy;
+}
+
+static void remove_segment(struct store_log *log, struct segment *segment)
+{
+    size_t at = place_of(log, segment->id);
+    assert(log->segment[at] == segment);
+    log->segment_count--;
+    memmove(&log->segment[at], &log->segment[at + 1],
+            (log->segment_count - at) * sizeof(struct segment *));
+    if (segment->fd >= 0)
+        log->open_count--;
+}
+
+static void keep_or_unlink_free(struct store_log *log, uint64_t id, uint64_t size)
+{
+    char name[SEGMENT_NAME_MAX];
+    bool is_kept = false;
+    pthread_mutex_lock(&log->mutex);
+    if (size == log->segment_bytes && log->free_count < FREE_FILES_MAX) {
+        log->free_file[log->free_count++] = (struct free_file){id, size};
+        is_kept = true;
+    }
+    pthread_mutex_unlock(&log->mutex);
+    segment_name(name, id, ".free");
+    if (!is_kept)
+        (void)io_unlink(log->dir.io, log->dir.fd, name);
+}
+
+/* ---- Opening and closing ---- */
+
+static enum err take_file(struct store_log *log, const char *name)
+{
+    uint64_t id;
+    struct stat file;
+    if (segment_name_parse(name, ".new", &id))
+        return io_unlink(log->dir.io, log->dir.fd, name);
+    bool is_free = segment_name_parse(name, ".free", &id);
+    if (!is_free && !segment_name_parse(name, ".log", &id))
+        return OK;
+    if (fstatat(log->dir.fd, name, &file, 0) < 0)
+        return ERR_IO;
+    if (is_free) {
+        keep_or_unlink_free(log, id, (uint64_t)file.st_size);
+        return OK;
+    }
+    struct segment segment = {
+        .id = id, .state = SEGMENT_SEALED, .size = (uint64_t)file.st_size, .fd = -1};
+    add_segment(log, &segment);
+    return OK;
+}
+
+static enum err list_files(struct store_log *log, struct fail *fail)
+{
+    FD_SCOPED int fd = -1;
+    TRY(io_open(log->dir.io, log->dir.fd, ".", O_RDONLY | O_DIRECTORY, &fd));
+    DIR *dir = fdopendir(fd);
+    if (!dir)
+        return fail_set(fail, ERR_IO, NULL, "log/ cannot be listed");
+    (void)fd_take(&fd);
+    enum err err = OK;
+    for (struct dirent *entry; err == OK && (entry = readdir(dir));)
+        err = take_file(log, entry->d_name);
+    (void)closedir(dir);
+    return err == OK ? OK : fail_set(fail, err, NULL, "log/ cannot be listed");
+}
+
+enum err store_log_open(const struct store_log_options *options, struct store_log **out_log,
+                        struct fail *fail)
+{
+    struct store_log *log = mem_new(struct store_log);
+    log->dir = (struct segment_dir){.io = options->io, .fd = options->dir_fd};
+    memcpy(log->dir.store_id, options->store_id, STORE_ID_SIZE);
+    log->segment_bytes = (options->segment_bytes + SIZE_GRANULARITY - 1) / SIZE_GRANULARITY *
+                         (uint64_t)SIZE_GRANULARITY;
+    assert(log->segment_bytes > SEGMENT_HEADER_SIZE);
+    pthread_mutex_init(&log->mutex, NULL);
+    pthread_mutex_init(&log->prepare_mutex, NULL);
+    enum err err = list_files(log, fail);
+    if (err != OK) {
+        store_log_close(log);
+        return err;
+    }
+    *out_log = log;
+    return OK;
+}
+
+void store_log_close(struct store_log *log)
+{
+    if (!log)
+        return;
+    for (size_t i = 0; i < log->segment_count; i++) {
+        fd_close_scoped(&log->segment[i]->fd);
+        mem_free(log->segment[i]);
+    }
+    mem_free(log->segment);
+    pthread_mutex_destroy(&log->mutex);
+    pthread_mutex_destroy(&log->prepare_mutex);
+    mem_free(log);
+}
+
+/* ---- Batches ---- */
+
+enum {
+    BATCH_BYTES_MAX = 128 << 20, /* never reached: the commit thread stops at a smaller bound */
+    BATCH_KEEP_BYTES = 1 << 20,
+};
+
+void log_batch_init(struct log_batch *batch)
+{
+    *batch = (struct log_batch){0};
+    buf_init(&batch->bytes, BATCH_BYTES_MAX);
+}
+
+void log_batch_release(struct log_batch *batch)
+{
+    buf_release(&batch->bytes);
+    mem_free(batch->record);
+    batch->record = NULL;
+}
+
+void log_batch_clear(struct log_batch *batch)
+{
+    batch->record_count = 0;
+    if (batch->bytes.capacity > BATCH_KEEP_BYTES)
+        buf_release(&batch->bytes);
+    buf_clear(&batch->bytes);
+}
+
+void log_batch_begin(struct log_batch *batch)
+{
+    if (batch->record_count == batch->record_capacity) {
+        batch->record_capacity = batch->record_capacity ? 2 * batch->record_capacity : 64;
+        batch->record =
+            mem_resize(batch->record, mem_size_mul(batch->record_capacity, sizeof(*batch->record)));
+    }
+    batch->record[batch->record_count++] = (struct log_batch_record){.offset = batch->bytes.len};
+    if (buf_reserve(&batch->bytes, RECORD_HEADER_SIZE))
+        buf_commit(&batch->bytes, RECORD_HEADER_SIZE);
+}
+
+void log_batch_undo(struct log_batch *batch)
+{
+    assert(batch->record_count > 0);
+    batch->bytes.len = batch->record[--batch->record_count].offset;
+    batch->bytes.failure = OK;
+}
+
+void log_batch_end(struct log_batch *batch, uint32_t change_count)
+{
+    assert(batch->record_count > 0);
+    batch->record[batch->record_count - 1].change_count = change_count;
+}
+
+/* ---- Making segments ---- */
+
+/* Segments double until they are full-grown, and stay small where there is little room. */
+static uint64_t next_size(const struct store_log *log, uint64_t last, uint64_t min_size)
+{
+    uint64_t size = last < FIRST_SEGMENT_BYTES ? FIRST_SEGMENT_BYTES : 2 * last;
+    struct io_space space;
+    if (io_space(log->dir.io, log->dir.fd, &space) == OK && size > space.free_bytes / 4)
+        size = space.free_bytes / 4;
+    if (size < FIRST_SEGMENT_BYTES)
+        size = FIRST_SEGMENT_BYTES;
+    if (size > log->segment_bytes)
+        size = log->segment_bytes;
+    if (size < min_size)
+        size = min_size;
+    return (size + SIZE_GRANULARITY - 1) / SIZE_GRANULARITY * SIZE_GRANULARITY;
+}
+
+/* A file of that size that can be used again, or 0. */
+static uint64_t take_free_file(struct store_log *log, uint64_t size)
+{
+    uint64_t id = 0;
+    pthread_mutex_lock(&log->mutex);
+    if (log->free_count && log->free_file[log->free_count - 1].size == size)
+        id = log->free_file[--log->free_count].id;
+    pthread_mutex_unlock(&log->mutex);
+    return id;
+}
+
+/* With prepare_mutex held. */
+static enum err make_prepared(struct store_log *log, uint64_t min_size)
+{
+    if (log->prepared)
+        return OK;
+    pthread_mutex_lock(&log->mutex);
+    struct segment segment = {0};
+    if (log->segment_count)
+        segment = *log->segment[log->segment_count - 1];
+    pthread_mutex_unlock(&log->mutex);
+    uint64_t id = segment.id + 1, size = next_size(log, segment.size, min_size);
+    TRY(segment_create(&log->dir, id, size, take_free_file(log, size), &segment));
+    pthread_mutex_lock(&log->mutex);
+    log->prepared = add_segment(log, &segment);
+    pthread_mutex_unlock(&log->mutex);
+    return OK;
+}
+
+bool store_log_wants_segment(struct store_log *log)
+{
+    pthread_mutex_lock(&log->mutex);
+    bool wants = !log->prepared && log->active &&
+                 __atomic_load_n(&log->end_offset, __ATOMIC_RELAXED) > log->active->size / 2;
+    pthread_mutex_unlock(&log->mutex);
+    return wants;
+}
+
+enum err store_log_prepare(struct store_log *log)
+{
+    if (!store_log_wants_segment(log))
+        return OK;
+    pthread_mutex_lock(&log->prepare_mutex);
+    enum err err = make_prepared(log, 0);
+    pthread_mutex_unlock(&log->prepare_mutex);
+    return err;
+}
+
+/* ---- Writing ---- */
+
+/* The prepared segment, made now if need be, becomes the active one. */
+static enum err activate_next(struct store_log *log, uint64_t min_size)
+{
+    pthread_mutex_lock(&log->prepare_mutex);
+    enum err err = make_prepared(log, min_size);
+    if (err == OK) {
+        pthread_mutex_lock(&log->mutex);
+        log->active = log->prepared;
+        log->active->state = SEGMENT_ACTIVE;
+        log->active->user_count++; /* keeps the descriptor open */
+        log->prepared = NULL;
+        log->chain = log->active->header_check;
+        log->end_offset = SEGMENT_HEADER_SIZE;
+        pthread_mutex_unlock(&log->mutex);
+    }
+    pthread_mutex_unlock(&log->prepare_mutex);
+    return err == OK || err == ERR_NO_SPACE ? err : ERR_UNAVAILABLE;
+}
+
+/* What a write without room has left is never taken for records: the next one is written over its beginning, and the chain
+ * does not lead to the rest. After any other failure nobody knows what the file holds. */
+static enum err write_at_end(const struct store_log *log, str bytes)
+{
+    enum err err = io_write(log->dir.io, log->active->fd, bytes.ptr, bytes.len, log->end_offset);
+    return err == OK || err == ERR_NO_SPACE ? err : ERR_IO;
+}
+
+/* Nothing follows in the active segment, and that is durable before the next one is written. */
+static enum err seal_active(struct store_log *log)
+{
+    char bytes[RECORD_ALIGNMENT] = {0};
+    struct record record = {
+        .kind = RECORD_SEAL,
+        .epoch = log->active->epoch,
+        .sequence = log->sequence + 1,
+        .durable = log->durable,
+        .chain = log->chain,
+    };
+    record_encode(&record, bytes);
+    TRY(write_at_end(log, str_of(bytes, sizeof(bytes))));
+    if (io_sync_data(log->dir.io, log->active->fd) != OK)
+        return ERR_IO;
+    io_reached(log->dir.io, "log.sealed");
+    log->durable = ++log->sequence;
+    pthread_mutex_lock(&log->mutex);
+    log->active->state = SEGMENT_SEALED;
+    log->active->user_count--;
+    log->active = NULL;
+    pthread_mutex_unlock(&log->mutex);
+    return OK;
+}
+
+/* There is always room for a seal behind what is written. */
+static bool fits(const struct store_log *log, uint64_t len)
+{
+    return log->active && log->end_offset + len + RECORD_ALIGNMENT <= log->active->size;
+}
+
+static enum err make_room(struct store_log *log, uint64_t len)
+{
+    while (!fits(log, len)) {
+        if (log->active)
+            TRY(seal_active(log));
+        TRY(activate_next(log, SEGMENT_HEADER_SIZE + len + RECORD_ALIGNMENT));
+    }
+    return OK;
+}
+
+static struct record encode_records(const struct store_log *log, struct log_batch *batch)
+{
+    struct record record = {.sequence = log->sequence, .check = log->chain};
+    for (size_t i = 0; i < batch->record_count; i++) {
+        size_t offset = batch->record[i].offset;
+        size_t end = i + 1 < batch->record_count ? batch->record[i + 1].offset : batch->bytes.len;
+        record = (struct record){
+            .kind = RECORD_UPDATE,
+            .payload_length = (uint32_t)(end - offset - RECORD_HEADER_SIZE),
+            .change_count = batch->record[i].change_count,
+            .epoch = log->active->epoch,
+            .sequence = record.sequence + 1,
+            .durable = log->durable,
+            .chain = record.check,
+        };
+        record_encode(&record, batch->bytes.ptr + offset);
+    }
+    return record;
+}
+
+static void pad(struct buf *bytes)
+{
+    static const char zeroes[RECORD_ALIGNMENT];
+    size_t padding = record_aligned(bytes->len) - bytes->len;
+    buf_append(bytes, str_of(zeroes, padding));
+}
+
+enum err store_log_append(struct store_log *log, struct log_batch *batch,
+                          struct log_place *out_place)
+{
+    assert(batch->record_count > 0);
+    TRY(make_room(log, record_aligned(batch->bytes.len)));
+    struct record last = encode_records(log, batch);
+    pad(&batch->bytes);
+    TRY(buf_err(&batch->bytes));
+    TRY(write_at_end(log, buf_str(&batch->bytes)));
+    io_reached(log->dir.io, "log.written");
+    *out_place = (struct log_place){log->active->id, log->end_offset};
+    __atomic_store_n(&log->end_offset, log->end_offset + batch->bytes.len, __ATOMIC_RELAXED);
+    log->sequence = last.sequence;
+    log->chain = last.check;
+    return OK;
+}
+
+enum err store_log_sync(struct store_log *log)
+{
+    TRY(io_sync_data(log->dir.io, log->active->fd));
+    log->durable = log->sequence;
+    io_reached(log->dir.io, "log.synced");
+    return OK;
+}
+
+struct log_position store_log_end(const struct store_log *log)
+{
+    return (struct log_position){
+        .segment = log->active ? log->active->id : 0,
+        .offset = log->end_offset,
+        .sequence = log->sequence,
+        .chain = log->chain,
+    };
+}
+
+/* ---- Reading ---- */
+
+/* Closes the descriptor that was not used for the longest time. With the mutex held. */
+static int take_idle_descriptor(struct store_log *log)
+{
+    struct segment *oldest = NULL;
+    for (size_t i = 0; i < log->segment_count; i++) {
+        struct segment *segment = log->segment[i];
+        if (segment->fd >= 0 && segment->user_count == 0 && segment->state != SEGMENT_PREPARED &&
+            (!oldest || segment->last_used < oldest->last_used))
+            oldest = segment;
+    }
+    if (!oldest)
+        return -1;
+    log->open_count--;
+    return fd_take(&oldest->fd);
+}
+
+/* Opens the file of a segment that is held already. */
+static enum err open_held(struct store_log *log, struct segment *segment, struct fail *fail)
+{
+    struct segment_header header;
+    FD_SCOPED int fd = -1;
+    FD_SCOPED int idle = -1;
+    TRY(segment_open(&log->dir, segment->id, O_RDWR, &header, &fd, fail));
+    pthread_mutex_lock(&log->mutex);
+    if (segment->fd < 0) {
+        segment->fd = fd_take(&fd);
+        segment->epoch = header.epoch;
+        segment->header_check = header.check;
+        if (++log->open_count > OPEN_MAX)
+            idle = take_idle_descriptor(log);
+    }
+    pthread_mutex_unlock(&log->mutex);
+    return OK;
+}
+
+enum err log_hold(struct store_log *log, uint64_t id, enum view_flags flags,
+                  struct segment **out_segment, struct fail *fail)
+{
+    pthread_mutex_lock(&log->mutex);
+    struct segment *segment = log_find(log, id);
+    if (segment && segment->state == SEGMENT_RETIRING)
+        segment = NULL;
+    bool is_open = segment && segment->fd >= 0;
+    bool is_refused = !segment || (!is_open && (flags & VIEW_NOWAIT));
+    if (!is_refused) {
+        segment->user_count++;
+        segment->last_used = ++log->use_clock;
+    }
+    pthread_mutex_unlock(&log->mutex);
+    if (!segment)
+        return fail_set(fail, ERR_CORRUPT, NULL, "log segment %llu does not exist",
+                        (unsigned long long)id);
+    if (is_refused)
+        return ERR_WOULD_BLOCK;
+    enum err err = is_open ? OK : open_held(log, segment, fail);
+    if (err != OK) {
+        log_let(log, segment);
+        return err;
+    }
+    *out_segment = segment;
+    return OK;
+}
+
+void log_let(struct store_log *log, struct segment *segment)
+{
+    pthread_mutex_lock(&log->mutex);
+    assert(segment->user_count > 0);
+    segment->user_count--;
+    pthread_mutex_unlock(&log->mutex);
+}
+
+enum err store_log_read(struct store_log *log, uint64_t id, uint64_t offset, void *dst, size_t len,
+                        enum view_flags flags)
+{
+    struct segment *segment;
+    TRY(log_hold(log, id, flags, &segment, NULL));
+    enum err err = flags & VIEW_NOWAIT ? io_read_now(log->dir.io, segment->fd, dst, len, offset)
+                                       : io_read(log->dir.io, segment->fd, dst, len, offset);
+    log_let(log, segment);
+    return err;
+}
+
+/* ---- Figures ---- */
+
+static struct log_figures figures_of(const struct segment *segment)
+{
+    return (struct log_figures){
+        .id = segment->id,
+        .size = segment->size,
+        .live_bytes = segment->live_bytes,
+        .tombstone_bytes = segment->tombstone_bytes,
+        .state = segment->state,
+    };
+}
+
+bool store_log_account(struct store_log *log, uint64_t id, int64_t live_bytes,
+                       int64_t tombstone_bytes, struct log_figures *out_figures)
+{
+    pthread_mutex_lock(&log->mutex);
+    struct segment *segment = log_find(log, id);
+    if (segment) {
+        segment->live_bytes += (uint64_t)live_bytes;
+        segment->tombstone_bytes += (uint64_t)tombstone_bytes;
+        *out_figures = figures_of(segment);
+    }
+    pthread_mutex_unlock(&log->mutex);
+    return segment != NULL;
+}
+
+bool store_log_set_figures(struct store_log *log, const struct log_figures *figures)
+{
+    pthread_mutex_lock(&log->mutex);
+    struct segment *segment = log_find(log, figures->id);
+    if (segment) {
+        segment->live_bytes = figures->live_bytes;
+        segment->tombstone_bytes = figures->tombstone_bytes;
+    }
+    pthread_mutex_unlock(&log->mutex);
+    return segment != NULL;
+}
+
+bool store_log_next_segment(struct store_log *log, uint64_t after, struct log_figures *out_figures)
+{
+    pthread_mutex_lock(&log->mutex);
+    size_t at = place_of(log, after + 1);
+    bool found = at < log->segment_count;
+    if (found)
+        *out_figures = figures_of(log->segment[at]);
+    pthread_mutex_unlock(&log->mutex);
+    return found;
+}
+
+/* ---- Giving back ---- */
+
+void store_log_set_empty(struct store_log *log, uint64_t id, uint64_t emptied_at)
+{
+    pthread_mutex_lock(&log->mutex);
+    struct segment *segment = log_find(log, id);
+    assert(segment && segment->state == SEGMENT_SEALED);
+    segment->state = SEGMENT_EMPTY;
+    segment->emptied_at = emptied_at;
+    pthread_mutex_unlock(&log->mutex);
+}
+
+/* With the mutex held. */
+static struct segment *find_retirable(const struct store_log *log, uint64_t oldest_snapshot)
+{
+    for (size_t i = 0; i < log->segment_count; i++) {
+        struct segment *segment = log->segment[i];
+        if (segment->state == SEGMENT_EMPTY && segment->user_count == 0 &&
+            segment->emptied_at <= oldest_snapshot)
+            return segment;
+    }
+    return NULL;
+}
+
+bool store_log_has_retirable(struct store_log *log, uint64_t oldest_snapshot)
+{
+    pthread_mutex_lock(&log->mutex);
+    bool found = find_retirable(log, oldest_snapshot) != NULL;
+    pthread_mutex_unlock(&log->mutex);
+    return found;
+}
+
+enum err store_log_retire_empty(struct store_log *log, uint64_t oldest_snapshot)
+{
+    for (;;) {
+        pthread_mutex_lock(&log->mutex);
+        struct segment *segment = find_retirable(log, oldest_snapshot);
+        if (segment)
+            segment->state = SEGMENT_RETIRING;
+        pthread_mutex_unlock(&log->mutex);
+        if (!segment)
+            return OK;
+        /* It leaves the list only when that is durable: whether a deletion is still needed is told by the list. */
+        enum err err = segment_retire(&log->dir, segment->id);
+        pthread_mutex_lock(&log->mutex);
+        if (err == OK)
+            remove_segment(log, segment);
+        else
+            segment->state = SEGMENT_EMPTY;
+        pthread_mutex_unlock(&log->mutex);
+        TRY(err);
+        fd_close_scoped(&segment->fd);
+        keep_or_unlink_free(log, segment->id, segment->size);
+        mem_free(segment);
+    }
+}
