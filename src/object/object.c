@@ -147,11 +147,9 @@ static enum err body_place(struct tx *tx, const struct body *body, struct object
     const struct extent_row *sealed = body_extent(body);
     if (sealed == NULL)
         return OK;
-    struct extent_row extent = *sealed;
-    extent.reference_count = 1;
-    row->extent_id = extent.id;
+    row->extent_id = sealed->id;
     row->extent_offset = 0;
-    return row_put(tx, TABLE_extent, &extent);
+    return extent_add(tx, sealed);
 }
 
 static enum err put_apply(struct update *update, struct tx *tx)

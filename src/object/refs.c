@@ -1,4 +1,4 @@
-/* Who refers to which bytes. Extents and manifests count their references in their rows; the counts change in the same
+/* Who refers to which bytes. Extents and manifests have counts of their references; the counts change in the same
  * update as what refers to them, so after a crash they agree. A body nobody refers to any more becomes a row of `garbage` in
  * the same update; its bytes go later, when no reader can be on them (object/janitor.c). */
 #include <assert.h>
@@ -21,22 +21,30 @@ static enum err must_exist(enum err err)
     return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
 }
 
+enum err extent_add(struct tx *tx, const struct extent_row *row)
+{
+    const struct extent_use_row use = {.id = row->id, .reference_count = 1};
+    TRY(row_put(tx, TABLE_extent, row));
+    return row_put(tx, TABLE_extent_use, &use);
+}
+
 enum err extent_hold(struct tx *tx, uint64_t extent_id, struct arena *arena)
 {
-    struct extent_row row = {.id = extent_id};
-    TRY(must_exist(row_get(tx, TABLE_extent, &row, arena)));
-    row.reference_count++;
-    return row_put(tx, TABLE_extent, &row);
+    struct extent_use_row use = {.id = extent_id};
+    TRY(must_exist(row_get(tx, TABLE_extent_use, &use, arena)));
+    use.reference_count++;
+    return row_put(tx, TABLE_extent_use, &use);
 }
 
 enum err extent_let_go(struct tx *tx, uint64_t extent_id, struct arena *arena)
 {
-    struct extent_row row = {.id = extent_id};
-    TRY(must_exist(row_get(tx, TABLE_extent, &row, arena)));
-    row.reference_count--;
-    TRY(row_put(tx, TABLE_extent, &row));
-    /* The row stays until the janitor comes: who reads the extent right now still needs its checksums. */
-    return row.reference_count > 0 ? OK : garbage_add(tx, GARBAGE_EXTENT, extent_id);
+    struct extent_use_row use = {.id = extent_id};
+    TRY(must_exist(row_get(tx, TABLE_extent_use, &use, arena)));
+    if (--use.reference_count > 0)
+        return row_put(tx, TABLE_extent_use, &use);
+    TRY(row_delete(tx, TABLE_extent_use, &use));
+    /* The extent's own row stays until the janitor comes: who reads it right now still needs its checksums. */
+    return garbage_add(tx, GARBAGE_EXTENT, extent_id);
 }
 
 enum err manifest_hold(struct tx *tx, uint64_t manifest_id, struct arena *arena)

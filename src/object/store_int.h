@@ -33,6 +33,8 @@ enum err usage_add(struct tx *tx, uint64_t bucket_id, const struct usage_change 
 
 /* References to bodies (object/refs.c). A version, a part range or a piece holds one reference to each extent or manifest
  * that it names; what falls to none becomes garbage in the same update. */
+/* A sealed extent comes into the catalogue, with one reference. */
+enum err extent_add(struct tx *tx, const struct extent_row *row);
 enum err extent_hold(struct tx *tx, uint64_t extent_id, struct arena *arena);
 enum err extent_let_go(struct tx *tx, uint64_t extent_id, struct arena *arena);
 enum err manifest_hold(struct tx *tx, uint64_t manifest_id, struct arena *arena);

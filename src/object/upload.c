@@ -79,10 +79,8 @@ static enum err part_apply(struct update *update, struct tx *tx)
     part->row.upload_id = upload.id;
     const struct extent_row *sealed = body_extent(part->body);
     if (sealed != NULL) {
-        struct extent_row extent = *sealed;
-        extent.reference_count = 1;
-        TRY(row_put(tx, TABLE_extent, &extent));
-        const struct range range = {.extent_id = extent.id, .length = extent.length};
+        TRY(extent_add(tx, sealed));
+        const struct range range = {.extent_id = sealed->id, .length = sealed->length};
         part->row.ranges = ranges_encode(arena, &range, 1);
     }
     return part_replace(tx, &part->row, arena);
@@ -193,8 +191,7 @@ static enum err part_copy_apply(struct update *update, struct tx *tx)
         return ERR_BAD_RANGE;
     struct range_list list = {0};
     if (copy->has_extent) {
-        copy->extent.reference_count = 1;
-        TRY(row_put(tx, TABLE_extent, &copy->extent));
+        TRY(extent_add(tx, &copy->extent));
         range_add(&list, arena, (struct range){.extent_id = copy->extent.id, .length = copy->extent.length});
     } else if (end > first) {
         TRY(source_ranges(tx, &copy->source, first, end, arena, &list));

@@ -18,8 +18,8 @@ static enum err read_entry(struct tx *tx, const struct bucket_row *bucket, struc
     return OK;
 }
 
-static enum err read_entries(struct tx *tx, struct cursor *cursor, struct arena *arena, struct usage_entry *entry,
-                             size_t *count)
+static enum err read_entries(struct tx *tx, struct cursor *cursor, struct arena *arena,
+                             struct usage_entry *entry, size_t *count)
 {
     size_t max_count = *count;
     struct bucket_row bucket;
@@ -32,8 +32,8 @@ static enum err read_entries(struct tx *tx, struct cursor *cursor, struct arena 
     return err == ERR_NOT_FOUND ? OK : err;
 }
 
-enum err usage_list(struct store *store, size_t max_count, struct arena *arena, struct usage_entry **out_entry,
-                    size_t *out_count, bool *out_is_truncated)
+enum err usage_list(struct store *store, size_t max_count, struct arena *arena,
+                    struct usage_entry **out_entry, size_t *out_count, bool *out_is_truncated)
 {
     struct tx *tx;
     TRY(view_begin(store_engine(store), VIEW_WAIT, &tx));

@@ -12,8 +12,8 @@ struct usage_entry {
 };
 
 /* The first max_count buckets in name order, all owners. Strings in the arena. *out_is_truncated: there are more. Worker. */
-enum err usage_list(struct store *store, size_t max_count, struct arena *arena, struct usage_entry **out_entry,
-                    size_t *out_count, bool *out_is_truncated);
+enum err usage_list(struct store *store, size_t max_count, struct arena *arena,
+                    struct usage_entry **out_entry, size_t *out_count, bool *out_is_truncated);
 
 /* The engine's figures. May look at the file system; worker. */
 void store_stats(struct store *store, struct engine_stats *out_stats);

@@ -233,8 +233,8 @@ enum err users_find_key(struct users *users, str access_key, enum view_flags fla
 
 /* ---- Names of owners ---- */
 
-static bool find_known_owner(struct users *users, str canonical_id,
-                             char out[DISPLAY_NAME_MAX + 1], uint64_t *out_change_count)
+static bool find_known_owner(struct users *users, str canonical_id, char out[DISPLAY_NAME_MAX + 1],
+                             uint64_t *out_change_count)
 {
     pthread_rwlock_rdlock(&users->lock);
     const struct known_owner *known = map_find(users->owner, canonical_id);

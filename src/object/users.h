@@ -40,14 +40,17 @@ struct credential {
     char display_name[DISPLAY_NAME_MAX + 1];
     char canonical_id[CANONICAL_ID_BYTES + 1];
     bool is_root;
-    uint64_t generation; /* changes whenever this key's secret may have changed: part of a signing key cache's key */
+    uint64_t
+        generation; /* changes whenever this key's secret may have changed: part of a signing key cache's key */
 };
 /* Thread-safe. ERR_NO_SUCH_ACCESS_KEY (absent, disabled, expired, its user disabled), ERR_WOULD_BLOCK with VIEW_NOWAIT,
  * ERR_CORRUPT when the secret does not open. The caller wipes what it no longer needs. */
-enum err users_find_key(struct users *users, str access_key, enum view_flags flags, struct credential *out);
+enum err users_find_key(struct users *users, str access_key, enum view_flags flags,
+                        struct credential *out);
 /* Display name of an owner: of root, or of the user with that canonical id; empty when unknown. Thread-safe, cached; what
  * is not in memory yet is ERR_WOULD_BLOCK with VIEW_NOWAIT. */
-enum err users_display_name(struct users *users, str canonical_id, enum view_flags flags, char out[DISPLAY_NAME_MAX + 1]);
+enum err users_display_name(struct users *users, str canonical_id, enum view_flags flags,
+                            char out[DISPLAY_NAME_MAX + 1]);
 str users_root_canonical_id(const struct users *users);
 
 /* Administration; worker (these wait for the commit). */
@@ -63,16 +66,18 @@ struct key_info {
 };
 /* email may be empty, display_name empty: the name, canonical_id empty: a new one; created_ms is set. ERR_USER_EXISTS (also
  * for a canonical id that another has), ERR_BAD_ARGUMENT. The name "root" is not given away. */
-enum err users_create(struct users *users, const struct user_info *wanted, struct arena *arena, struct user_info *out,
-                      struct fail *fail);
+enum err users_create(struct users *users, const struct user_info *wanted, struct arena *arena,
+                      struct user_info *out, struct fail *fail);
 /* ERR_USER_HAS_BUCKETS when it still owns buckets; its keys go with it. ERR_NO_SUCH_USER. */
 enum err users_remove(struct users *users, str name, struct fail *fail);
-enum err users_list(struct users *users, struct arena *arena, struct user_info **out, size_t *out_count);
+enum err users_list(struct users *users, struct arena *arena, struct user_info **out,
+                    size_t *out_count);
 /* access_key and secret may be empty: made; expires_ms 0: never. The secret is in *out_secret, in the arena, and never shown
  * again. ERR_NO_SUCH_USER, ERR_EXISTS, ERR_BAD_ARGUMENT. */
-enum err keys_create(struct users *users, const struct key_info *wanted, str wanted_secret, struct arena *arena,
-                     struct key_info *out, str *out_secret, struct fail *fail);
+enum err keys_create(struct users *users, const struct key_info *wanted, str wanted_secret,
+                     struct arena *arena, struct key_info *out, str *out_secret, struct fail *fail);
 /* Of one user, or of all. ERR_NO_SUCH_USER. */
-enum err keys_list(struct users *users, str user_or_empty, struct arena *arena, struct key_info **out, size_t *out_count);
+enum err keys_list(struct users *users, str user_or_empty, struct arena *arena,
+                   struct key_info **out, size_t *out_count);
 /* When it returns OK, no request with this key is accepted any more. ERR_NO_SUCH_ACCESS_KEY. */
 enum err keys_revoke(struct users *users, str access_key, struct fail *fail);

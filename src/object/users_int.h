@@ -22,10 +22,10 @@ struct users {
     struct engine *engine;
     uint8_t master_key[32];
     struct credential root;
-    pthread_rwlock_t lock;           /* of the three below */
-    struct map *key;                 /* access key to struct known_key, owned */
-    struct map *owner;               /* canonical id to struct known_owner, owned */
-    uint64_t change_count;           /* what was read before the latest change must not be remembered */
+    pthread_rwlock_t lock; /* of the three below */
+    struct map *key;       /* access key to struct known_key, owned */
+    struct map *owner;     /* canonical id to struct known_owner, owned */
+    uint64_t change_count; /* what was read before the latest change must not be remembered */
     atomic_uint_fast64_t generation; /* the last one given out */
 };
 

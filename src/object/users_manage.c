@@ -72,7 +72,8 @@ static enum err check_user(const struct users *users, const struct user_info *wa
                         STR_ARG(wanted->email));
     if (wanted->canonical_id.len && !canonical_id_is_valid(wanted->canonical_id))
         return fail_set(fail, ERR_BAD_ARGUMENT, "canonical_id",
-                        "a canonical id is %d lower-case hexadecimal digits", (int)CANONICAL_ID_LEN);
+                        "a canonical id is %d lower-case hexadecimal digits",
+                        (int)CANONICAL_ID_LEN);
     if (str_eq(wanted->canonical_id, users_root_canonical_id(users)))
         return fail_set(fail, ERR_USER_EXISTS, "canonical_id", "this is root's canonical id");
     return OK;
@@ -148,8 +149,9 @@ static enum err check_owns_nothing(struct tx *tx, const struct user_row *user, s
     TRY(cursor_open(tx, TABLE_owned_bucket, &from, 1, &cursor));
     enum err err = cursor_next(cursor, &row);
     if (err == OK)
-        err = fail_set(fail, ERR_USER_HAS_BUCKETS, "name", "user \"%.*s\" still owns bucket \"%.*s\"",
-                       STR_ARG(user->name), STR_ARG(row.name));
+        err =
+            fail_set(fail, ERR_USER_HAS_BUCKETS, "name", "user \"%.*s\" still owns bucket \"%.*s\"",
+                     STR_ARG(user->name), STR_ARG(row.name));
     cursor_close(cursor);
     return err == ERR_NOT_FOUND ? OK : err;
 }
@@ -211,11 +213,8 @@ enum { REMOVE_ARENA_BYTES = 1 << 20 };
 enum err users_remove(struct users *users, str name, struct fail *fail)
 {
     struct arena *arena = arena_new(REMOVE_ARENA_BYTES);
-    struct change change = {.update.flags = UPDATE_FREES,
-                            .users = users,
-                            .arena = arena,
-                            .fail = fail,
-                            .name = name};
+    struct change change = {
+        .update.flags = UPDATE_FREES, .users = users, .arena = arena, .fail = fail, .name = name};
     enum err err = make_change(&change, apply_remove_user);
     arena_free(arena);
     return err;
@@ -233,7 +232,8 @@ static void *grown(struct arena *arena, void *array, size_t count, size_t item_s
     return larger;
 }
 
-static enum err list_users(struct tx *tx, struct arena *arena, struct user_info **out, size_t *out_count)
+static enum err list_users(struct tx *tx, struct arena *arena, struct user_info **out,
+                           size_t *out_count)
 {
     struct cursor *cursor;
     struct user_row row = {0};
@@ -253,7 +253,8 @@ static enum err list_users(struct tx *tx, struct arena *arena, struct user_info 
     return OK;
 }
 
-enum err users_list(struct users *users, struct arena *arena, struct user_info **out, size_t *out_count)
+enum err users_list(struct users *users, struct arena *arena, struct user_info **out,
+                    size_t *out_count)
 {
     struct tx *tx;
     TRY(view_begin(users->engine, VIEW_WAIT, &tx));
@@ -267,16 +268,18 @@ enum err users_list(struct users *users, struct arena *arena, struct user_info *
 static enum err check_key(const struct key_info *wanted, str secret, struct fail *fail)
 {
     if (wanted->access_key.len && !access_key_id_is_valid(wanted->access_key))
-        return fail_set(fail, ERR_BAD_ARGUMENT, "access_key",
-                        "an access key has %d to %d printable characters without space, comma or slash",
-                        (int)ACCESS_KEY_ID_MIN, (int)ACCESS_KEY_ID_MAX);
+        return fail_set(
+            fail, ERR_BAD_ARGUMENT, "access_key",
+            "an access key has %d to %d printable characters without space, comma or slash",
+            (int)ACCESS_KEY_ID_MIN, (int)ACCESS_KEY_ID_MAX);
     if (secret.len && !access_key_secret_is_valid(secret))
         return fail_set(fail, ERR_BAD_ARGUMENT, "secret_key",
-                        "a secret key has %d to %d printable characters", (int)ACCESS_KEY_SECRET_MIN,
-                        (int)ACCESS_KEY_SECRET_MAX);
+                        "a secret key has %d to %d printable characters",
+                        (int)ACCESS_KEY_SECRET_MIN, (int)ACCESS_KEY_SECRET_MAX);
     if (!text_is_fit(wanted->description, KEY_DESCRIPTION_MAX))
         return fail_set(fail, ERR_BAD_ARGUMENT, "description",
-                        "a description is UTF-8 text of at most %d bytes", (int)KEY_DESCRIPTION_MAX);
+                        "a description is UTF-8 text of at most %d bytes",
+                        (int)KEY_DESCRIPTION_MAX);
     if (wanted->expires_ms && wanted->expires_ms <= clock_real_ms())
         return fail_set(fail, ERR_BAD_ARGUMENT, "expires", "the time of expiry has passed");
     return OK;
@@ -321,7 +324,8 @@ static enum err store_key(struct change *change, struct access_key_row *row, str
 }
 
 /* Tries made ids until one is free; a wanted one is tried once. */
-static enum err store_key_under_free_id(struct change *change, struct access_key_row *row, str secret)
+static enum err store_key_under_free_id(struct change *change, struct access_key_row *row,
+                                        str secret)
 {
     bool is_made = row->id.len == 0;
     enum err err = ERR_EXISTS;
@@ -413,8 +417,9 @@ static enum err apply_revoke(struct update *update, struct tx *tx)
 enum err keys_revoke(struct users *users, str access_key, struct fail *fail)
 {
     if (str_eq(access_key, str_from(users->root.access_key)))
-        return fail_set(fail, ERR_BAD_ARGUMENT, "access_key",
-                        "root's own key is not stored: change it in the settings or the root key file");
+        return fail_set(
+            fail, ERR_BAD_ARGUMENT, "access_key",
+            "root's own key is not stored: change it in the settings or the root key file");
     struct arena *arena = arena_new(REMOVE_ARENA_BYTES);
     struct change change = {.update.flags = UPDATE_FREES,
                             .users = users,

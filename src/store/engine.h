@@ -96,7 +96,7 @@ enum err extent_begin(struct engine *engine, uint64_t size_hint, struct extent_w
 enum err extent_write(struct extent_writer *writer, const void *data, size_t len, uint64_t offset); /* worker */
 /* length: the end of what was written; ERR_BAD_INPUT when that is not so, or when a piece before it is missing.
  * Makes it durable and fills id, length, block_size, block_crcs (in the arena) and created_ms of the row, which the caller then puts
- * with its count of references. The writer is gone after it, whatever it returns. Until that row is committed the extent
+ * then puts. The writer is gone after it, whatever it returns. Until that row is committed the extent
  * belongs to nobody: a crash, or extent_drop, removes it. Worker. */
 enum err extent_seal(struct extent_writer *writer, uint64_t length, struct arena *arena, struct extent_row *out_row);
 void extent_abort(struct extent_writer *writer); /* removes what was written; null is allowed; worker */
