@@ -129,8 +129,9 @@ static void upload_headers(const struct upload_row *upload, struct object_row *r
 
 /* The pieces of one part; an empty part has none, and is then known by an empty piece of its own only when it is the sole
  * one, which a manifest cannot hold: parts without bytes are simply not there to be asked for. */
-static enum err pieces_put(struct completion *c, uint64_t manifest_id, const struct part_row *part, uint64_t offset)
+static enum err pieces_put(struct completion *c, uint64_t manifest_id, size_t index, uint64_t offset)
 {
+    const struct part_row *part = &c->part[index];
     struct range *range;
     size_t count;
     TRY(ranges_decode(part->ranges, c->arena, &range, &count));
@@ -141,7 +142,7 @@ static enum err pieces_put(struct completion *c, uint64_t manifest_id, const str
             .length = range[i].length,
             .extent_id = range[i].extent_id,
             .extent_offset = range[i].offset,
-            .part_number = part->number,
+            .part_number = index + 1, /* its place: the numbers that it was uploaded by are forgotten */
             .part_size = i == 0 ? part->size : 0,
             .part_md5 = i == 0 ? part->md5 : (str){0},
             .part_checksum = i == 0 ? part->checksum : (str){0},
@@ -160,7 +161,7 @@ static enum err manifest_make(struct completion *c, struct object_row *row)
     struct manifest_row manifest = {.id = object_id_new(), .reference_count = 1, .size = c->size};
     uint64_t offset = 0;
     for (size_t i = 0; i < c->args->part_count; i++) {
-        TRY(pieces_put(c, manifest.id, &c->part[i], offset));
+        TRY(pieces_put(c, manifest.id, i, offset));
         TRY(row_delete(c->tx, TABLE_part, &c->part[i]));
         offset += c->part[i].size;
     }

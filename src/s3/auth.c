@@ -46,7 +46,7 @@ enum err s3_auth_lookup(struct s3_call *call, enum view_flags flags)
     TRY(view_begin(store_engine(call->s3->options.store), flags, &tx));
     call->bucket_err = bucket_find(tx, call->bucket, call->arena, &call->bucket_row);
     view_end(tx);
-    /* A bucket that is not there is told only to those who have proved who they are. */
+    /* Told after the signature was judged. */
     return call->bucket_err == ERR_NO_SUCH_BUCKET ? OK : call->bucket_err;
 }
 
@@ -113,6 +113,10 @@ enum err s3_auth_verify(struct s3_call *call)
     if (is_signed(call))
         TRY(verify_signature(call));
     identify(call);
+    /* That a bucket is not there, anybody may know. */
+    const struct s3_handler *handler = call->operation->handler;
+    if (!is_signed(call) && call->bucket_err != OK && handler != NULL && !handler->creates_bucket)
+        return call->bucket_err;
     TRY(authorise(call));
     return check_expected_owner(call);
 }

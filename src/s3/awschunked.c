@@ -99,14 +99,14 @@ static enum err trailer_line(struct aws_chunked *chunked)
     str name, value;
     str line = str_trim(str_of(chunked->line, chunked->line_len));
     if (!str_cut(line, ':', &name, &value) || name.len == 0)
-        return ERR_BAD_CHUNK;
+        return ERR_BAD_TRAILER;
     value = arena_str(chunked->arena, str_trim(value));
     if (str_eq_nocase(name, STR("x-amz-trailer-signature"))) {
         chunked->trailer_signature = value;
         return OK;
     }
     if (chunked->trailer_count == AWS_CHUNK_TRAILERS_MAX)
-        return ERR_BAD_CHUNK;
+        return ERR_BAD_TRAILER;
     chunked->trailer[chunked->trailer_count++] =
         (struct pair){.name = arena_str(chunked->arena, name), .value = value};
     return OK;
@@ -135,6 +135,9 @@ static enum err line_done(struct aws_chunked *chunked)
     switch (chunked->state) {
     case CHUNK_SIZE_LINE:
         TRY(size_line(chunked));
+        if (chunked->left > 0 && chunked->was_small)
+            return ERR_SMALL_CHUNK; /* only the last one with bytes may be */
+        chunked->was_small = chunked->is_signed && chunked->left < AWS_CHUNK_MIN_BYTES;
         if (chunked->left > 0) {
             chunked->state = CHUNK_DATA;
             return OK;

@@ -15,7 +15,7 @@ enum { LIST_BUCKETS_MAX = 10000 };
 
 struct list_buckets {
     struct bucket_list_args args;
-    bool is_paged;
+    bool is_paged; /* asked with arguments: the answer then tells the region, too */
     struct bucket_entry *entry;
     size_t count;
     bool is_truncated;
@@ -31,10 +31,12 @@ static enum err list_buckets_parse(struct s3_call *call)
     if (s3_has_query(call, "max-buckets") && max_count == 0)
         return s3_bad_argument(call, "max-buckets", "Argument max-buckets must be an integer between 1 and 10000",
                                s3_query(call, "max-buckets"));
-    list->is_paged = s3_has_query(call, "max-buckets");
+    list->is_paged = call->query_count > 0;
     list->args = (struct bucket_list_args){
         .owner = s3_call_owner(call), .prefix = s3_query(call, "prefix"), .max_count = max_count};
-    str token = s3_query(call, "continuation-token");
+    str token = s3_query(call, "continuation-token"), region = s3_query(call, "bucket-region");
+    if (region.len > 0 && !str_eq(region, call->s3->options.settings->region))
+        return s3_bad_argument(call, "bucket-region", "Argument value is not a valid AWS Region of this server", region);
     if (token.len == 0)
         return OK;
     char *name = arena_alloc(call->arena, token.len + 1);

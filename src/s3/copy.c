@@ -82,6 +82,8 @@ static enum err copy_parse(struct s3_call *call)
     struct copy *copy = arena_new_of(call->arena, struct copy);
     call->state = copy;
     struct object_copy *op = &copy->op;
+    if (http_has_header(call->request, STR("range")))
+        return s3_bad_argument(call, "Range", "The Range header is not supported by CopyObject", s3_header(call, "range"));
     TRY(s3_copy_source_parse(call, &copy->source));
     TRY(directive_parse(call, "x-amz-metadata-directive", &op->replaces_metadata));
     TRY(directive_parse(call, "x-amz-tagging-directive", &op->replaces_tags));

@@ -41,6 +41,8 @@ enum err s3_version_id_check(struct s3_call *call, str version_id)
 {
     if (version_id.len == 0 && s3_has_query(call, "versionId"))
         return s3_bad_argument(call, "versionId", "Version id cannot be the empty string", version_id);
+    if (version_id.len > 0 && !str_eq(version_id, STR("null")))
+        return s3_bad_argument(call, "versionId", "Invalid version id specified", version_id);
     return OK;
 }
 
@@ -181,7 +183,7 @@ static void reply_refused(struct s3_call *call, struct get *get)
 static void reply_range(struct s3_call *call, const struct get *get)
 {
     const struct s3_range *range = &get->range;
-    if (!range->is_partial || range->length == 0)
+    if (range->length == 0)
         return;
     char text[80];
     int len = snprintf(text, sizeof text, "bytes %llu-%llu/%llu", (unsigned long long)range->first,
@@ -222,13 +224,12 @@ static void get_reply(struct s3_call *call)
         reply_refused(call, get);
         return;
     }
-    bool is_partial = get->range.is_partial && !(get->part_number > 0 && get->range.length == get->row.size &&
-                                                 get->row.part_count == 0);
-    s3_reply_begin(call, is_partial ? 206 : 200);
     bool is_part = get->part_number > 0 && get->row.part_count > 0;
     /* A checksum is told only with the bytes that it is of. */
-    s3_object_headers_reply(call, &get->row, get->shows_checksum && !is_part && s3_header(call, "range").len == 0);
-    if (is_partial)
+    bool is_whole = get->range.length == get->row.size;
+    s3_reply_begin(call, get->range.is_partial ? 206 : 200);
+    s3_object_headers_reply(call, &get->row, get->shows_checksum && !is_part && is_whole);
+    if (get->range.is_partial)
         reply_range(call, get);
     if (is_part)
         reply_part(call, get);

@@ -284,10 +284,13 @@ static int64_t date_header(struct s3_call *call, const char *prefix, const char 
 
 enum err s3_conditions_parse(struct s3_call *call, const char *prefix, struct conditions *out)
 {
+    int64_t modified_since_ms = date_header(call, prefix, "if-modified-since");
+    if (modified_since_ms > clock_real_ms()) /* a date in the future is no condition (RFC 9110 section 13.1.3) */
+        modified_since_ms = 0;
     *out = (struct conditions){
         .if_match = s3_header(call, arena_printf(call->arena, "%sif-match", prefix).ptr),
         .if_none_match = s3_header(call, arena_printf(call->arena, "%sif-none-match", prefix).ptr),
-        .if_modified_since_ms = date_header(call, prefix, "if-modified-since"),
+        .if_modified_since_ms = modified_since_ms,
         .if_unmodified_since_ms = date_header(call, prefix, "if-unmodified-since"),
     };
     return OK;

@@ -4,6 +4,7 @@
 
 #include "base/encode.h"
 #include "s3/call.h"
+#include "s3/ingest.h"
 
 static const struct checksum_names {
     const char *header, *name, *element;
@@ -83,7 +84,8 @@ static enum err take_value(struct s3_call *call, enum checksum_kind kind, str te
     struct s3_integrity *integrity = &call->integrity;
     enum err err = s3_checksum_decode(kind, text, integrity->value);
     if (err != OK)
-        return fail_set(&call->fail, err, names[kind].header, "Value for %s header is invalid.", names[kind].header);
+        return fail_set(&call->fail, err, names[kind].header, "Value for %s %sheader is invalid.", names[kind].header,
+                        call->integrity.is_in_trailer ? "trailing " : "");
     integrity->kind = kind;
     integrity->has_value = true;
     return OK;
@@ -106,6 +108,8 @@ static enum err parse_trailer(struct s3_call *call)
 {
     struct s3_integrity *integrity = &call->integrity;
     str rest = s3_header(call, "x-amz-trailer"), name;
+    if (rest.len > 0 && !s3_is_aws_chunked(call))
+        return fail_set(&call->fail, ERR_BAD_TRAILER, "x-amz-trailer", "the body is not aws-chunked");
     while (rest.len > 0) {
         (void)str_cut(rest, ',', &name, &rest);
         enum checksum_kind kind;
@@ -154,10 +158,8 @@ enum err s3_integrity_parse(struct s3_call *call)
 enum err s3_integrity_trailer(struct s3_call *call, str name, str value)
 {
     enum checksum_kind kind;
-    if (!find_by_header(name, &kind))
-        return OK;
-    if (kind != call->integrity.kind || !call->integrity.is_in_trailer)
-        return fail_set(&call->fail, ERR_BAD_CHUNK, "x-amz-trailer", "the trailer \"%.*s\" was not announced",
+    if (!find_by_header(name, &kind) || kind != call->integrity.kind || !call->integrity.is_in_trailer)
+        return fail_set(&call->fail, ERR_BAD_TRAILER, "x-amz-trailer", "the trailer \"%.*s\" was not announced",
                         STR_ARG(name));
     return take_value(call, kind, value);
 }
@@ -190,7 +192,7 @@ enum err s3_integrity_check(struct s3_call *call, const struct digest *digest)
     if (integrity->kind == CHECKSUM_NONE)
         return OK;
     if (!integrity->has_value)
-        return fail_set(&call->fail, ERR_BAD_CHUNK, "x-amz-trailer", "the announced trailer did not come");
+        return fail_set(&call->fail, ERR_BAD_TRAILER, "x-amz-trailer", "the announced trailer did not come");
     if (!str_eq(digest_checksum(digest, integrity->kind),
                 str_of(integrity->value, checksum_size(integrity->kind))))
         return fail_set(&call->fail, ERR_BAD_CHECKSUM, NULL,

@@ -45,7 +45,7 @@ enum err s3_encoding_parse(struct s3_call *call, bool *out_is_url)
 {
     str text = s3_query(call, "encoding-type");
     *out_is_url = str_eq(text, STR("url"));
-    if (text.len > 0 && !*out_is_url)
+    if (s3_has_query(call, "encoding-type") && !*out_is_url)
         return s3_bad_argument(call, "encoding-type", "Invalid Encoding Method specified in Request", text);
     return OK;
 }
@@ -115,6 +115,8 @@ static enum err list_parse(struct s3_call *call, enum list_kind kind)
 
 static enum err list_v1_parse(struct s3_call *call)
 {
+    if (s3_has_query(call, "list-type"))
+        return s3_bad_argument(call, "list-type", "Invalid List Type specified in Request", s3_query(call, "list-type"));
     return list_parse(call, LIST_V1);
 }
 

@@ -71,6 +71,24 @@ static int score(const struct s3_operation *row, const struct http_request *requ
     return http_has_header(request, str_from(row->header)) ? met + 1 : -1;
 }
 
+/* A row's first parameter names a part of a bucket or an object ("acl", "tagging"), unless it is an argument of one. */
+static bool is_sub_resource(const struct s3_operation *row, str name)
+{
+    return row->query != NULL && str_eq(name, str_from(row->query)) && !str_eq(name, STR("uploadId")) &&
+           !str_eq(name, STR("partNumber"));
+}
+
+/* Whether the query names a sub-resource of any operation. A request for one that has no row must not fall through to the
+ * object or the bucket itself: "DELETE /bucket?retention" is no wish to delete the bucket. */
+static bool names_sub_resource(const struct pair *query, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < OPERATION_COUNT; k++)
+            if (is_sub_resource(&operations[k], query[i].name))
+                return true;
+    return false;
+}
+
 const struct s3_operation *s3_operation_find(const struct http_request *request, enum s3_scope scope,
                                              const struct pair *query, size_t query_count)
 {
@@ -89,5 +107,6 @@ const struct s3_operation *s3_operation_find(const struct http_request *request,
             best_score = row_score;
         }
     }
-    return best;
+    bool is_plain = best != NULL && best->query == NULL && query_count > 0;
+    return is_plain && names_sub_resource(query, query_count) ? NULL : best;
 }

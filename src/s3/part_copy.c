@@ -55,8 +55,11 @@ static enum err part_copy_parse(struct s3_call *call)
 static enum err range_check(struct s3_call *call, const struct upload_part_copy *op, uint64_t size)
 {
     uint64_t length = op->has_range ? op->range_last - op->range_first + 1 : size;
+    if (op->has_range && op->range_first >= size)
+        return fail_set(&call->fail, ERR_BAD_REQUEST, "x-amz-copy-source-range",
+                        "The specified copy range is invalid for the source object size");
     if (op->has_range && op->range_last >= size)
-        return fail_set(&call->fail, ERR_BAD_RANGE, "x-amz-copy-source-range",
+        return fail_set(&call->fail, ERR_BAD_ARGUMENT, "x-amz-copy-source-range",
                         "Range specified is not valid for source object of size: %llu", (unsigned long long)size);
     return length > PART_MAX_BYTES ? ERR_COPY_TOO_LARGE : OK;
 }

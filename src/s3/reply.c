@@ -118,6 +118,19 @@ static bool detail_is_message(enum err err)
     }
 }
 
+/* Which of the request's conditions an answer 412 is about: the first that is there, in the order in which they are judged. */
+static str failed_condition(const struct s3_call *call)
+{
+    static const char *const name[] = {"x-amz-copy-source-If-Match",   "x-amz-copy-source-If-Unmodified-Since",
+                                       "x-amz-copy-source-If-None-Match", "x-amz-copy-source-If-Modified-Since",
+                                       "If-Match",                     "If-Unmodified-Since",
+                                       "If-None-Match"};
+    for (size_t i = 0; i < sizeof name / sizeof name[0]; i++)
+        if (http_has_header(call->request, str_from(name[i])))
+            return str_from(name[i]);
+    return (str){0};
+}
+
 static void error_specifics(struct s3_call *call, struct xml_writer *w, enum err err)
 {
     switch ((int)err) {
@@ -154,8 +167,11 @@ static void error_specifics(struct s3_call *call, struct xml_writer *w, enum err
     case ERR_NO_SUCH_ACCESS_KEY:
         xml_text(w, "AWSAccessKeyId", call->sig.access_key);
         break;
+    case ERR_BAD_PART_NUMBER:
+        xml_text(w, "PartNumberRequested", s3_query(call, "partNumber"));
+        break;
     case ERR_PRECONDITION_FAILED:
-        xml_text(w, "Condition", str_from(call->fail.field));
+        xml_text(w, "Condition", failed_condition(call));
         break;
     default:
         if (call->fail.detail[0] != '\0' && s3_error_status(err) < 500)
