@@ -32,7 +32,7 @@ static enum err part_check(struct completion *c, size_t index)
     if (err == ERR_NOT_FOUND)
         return bad_part(c, wanted->number);
     TRY(err);
-    if (!etag_matches(wanted->etag, part->md5, 0))
+    if (!etag_is(wanted->etag, part->md5, 0))
         return bad_part(c, wanted->number);
     /* A part of an upload without a kind may have been protected by another kind than the one that is kept: it was
      * checked when it came. */

@@ -30,15 +30,18 @@ static str unquote(str tag)
     return tag;
 }
 
-bool etag_matches(str list, str md5, uint64_t part_count)
+bool etag_is(str tag, str md5, uint64_t part_count)
 {
     char text[ETAG_TEXT_MAX];
-    str own = etag_format(md5, part_count, text);
+    return str_eq_nocase(unquote(tag), etag_format(md5, part_count, text));
+}
+
+bool etag_matches(str list, str md5, uint64_t part_count)
+{
     str tag;
     while (list.len > 0) {
         (void)str_cut(list, ',', &tag, &list);
-        tag = unquote(tag);
-        if (str_eq(tag, STR("*")) || str_eq_nocase(tag, own))
+        if (str_eq(str_trim(tag), STR("*")) || etag_is(tag, md5, part_count))
             return true;
     }
     return false;

@@ -13,7 +13,9 @@ struct conditions {
 /* The entity tag without quotes: 32 hex digits, or "-N" behind them. dst has room for ETAG_TEXT_MAX bytes. */
 enum { ETAG_TEXT_MAX = 48 };
 str etag_format(str md5, uint64_t part_count, char dst[ETAG_TEXT_MAX]);
-/* Whether a tag as written in a request (quoted or not, W/ ignored) names this version. */
+/* Whether one tag as written in a request (quoted or not, W/ ignored) names this version. */
+bool etag_is(str tag, str md5, uint64_t part_count);
+/* The same for a list of tags, where "*" stands for any. */
 bool etag_matches(str list, str md5, uint64_t part_count);
 
 /* For GET, HEAD and the source of a copy. ERR_PRECONDITION_FAILED, ERR_NOT_MODIFIED. */

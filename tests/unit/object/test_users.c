@@ -56,11 +56,13 @@ static struct user_info create_user(struct fixture *f, const char *name)
     return made;
 }
 
-static struct key_info create_key(struct fixture *f, const char *user, const char *access_key, const char *secret)
+static struct key_info create_key(struct fixture *f, const char *user, const char *access_key,
+                                  const char *secret)
 {
     struct key_info wanted = {.user = str_from(user), .access_key = str_from(access_key)}, made;
     str out_secret;
-    assert_ok(keys_create(f->users, &wanted, str_from(secret), f->arena, &made, &out_secret, &f->fail));
+    assert_ok(
+        keys_create(f->users, &wanted, str_from(secret), f->arena, &made, &out_secret, &f->fail));
     return made;
 }
 
@@ -109,8 +111,9 @@ static void test_root(void **state)
 static void test_root_id_is_of_the_installation(void **state)
 {
     struct fixture *f = *state;
-    struct users_options options = {
-        .engine = f->engine, .root_access_key = STR("other"), .root_secret_key = STR("othersecret")};
+    struct users_options options = {.engine = f->engine,
+                                    .root_access_key = STR("other"),
+                                    .root_secret_key = STR("othersecret")};
     memset(options.master_key, 7, sizeof(options.master_key));
     struct users *same = users_new(&options);
     struct users *other = users_over(f->engine, 8);
@@ -131,8 +134,9 @@ static void test_created_key_is_found(void **state)
     assert_true(user.created_ms > 0);
     struct key_info key;
     str secret;
-    assert_ok(keys_create(f->users, &(struct key_info){.user = STR("alice"), .description = STR("laptop")}, STR(""),
-                          f->arena, &key, &secret, &f->fail));
+    assert_ok(keys_create(f->users,
+                          &(struct key_info){.user = STR("alice"), .description = STR("laptop")},
+                          STR(""), f->arena, &key, &secret, &f->fail));
     assert_true(str_has_prefix(key.access_key, STR("pail-")));
     assert_int_equal(key.access_key.len, ACCESS_KEY_ID_LEN);
     assert_int_equal(secret.len, ACCESS_KEY_SECRET_LEN);
@@ -178,7 +182,11 @@ static void test_unknown_keys(void **state)
     struct fixture *f = *state;
     char longest[ACCESS_KEY_MAX + 2];
     memset(longest, 'k', sizeof(longest));
-    str cases[] = {STR(""), STR("x"), STR("nobody"), STR("ROOTKEY"), str_of(longest, ACCESS_KEY_MAX),
+    str cases[] = {STR(""),
+                   STR("x"),
+                   STR("nobody"),
+                   STR("ROOTKEY"),
+                   str_of(longest, ACCESS_KEY_MAX),
                    str_of(longest, ACCESS_KEY_MAX + 1)};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct credential found;
@@ -260,7 +268,8 @@ static void test_user_with_buckets_stays(void **state)
     struct credential found;
     struct user_info alice = create_user(f, "alice");
     create_key(f, "alice", "ALICE1", "secretsecret");
-    put_row(f, TABLE_owned_bucket, &(struct owned_bucket_row){.owner = alice.canonical_id, .name = STR("photos")});
+    put_row(f, TABLE_owned_bucket,
+            &(struct owned_bucket_row){.owner = alice.canonical_id, .name = STR("photos")});
     assert_err(users_remove(f->users, STR("alice"), &f->fail), ERR_USER_HAS_BUCKETS);
     assert_non_null(strstr(f->fail.detail, "photos"));
     assert_ok(find(f, "ALICE1", &found));
@@ -278,7 +287,8 @@ static void test_disabled(void **state)
     row.disabled = 0;
     put_row(f, TABLE_user, &row);
     assert_ok(find(f, "KEYONE", &found));
-    put_row(f, TABLE_access_key, &(struct access_key_row){.id = STR("KEYTWO"), .user = alice.name, .disabled = 1});
+    put_row(f, TABLE_access_key,
+            &(struct access_key_row){.id = STR("KEYTWO"), .user = alice.name, .disabled = 1});
     assert_err(find(f, "KEYTWO", &found), ERR_NO_SUCH_ACCESS_KEY);
 }
 
@@ -287,7 +297,10 @@ static void test_expiry(void **state)
 {
     struct fixture *f = *state;
     create_user(f, "alice");
-    struct key_info wanted = {.user = STR("alice"), .access_key = STR("SHORT"), .expires_ms = clock_real_ms() + 60}, made;
+    struct key_info wanted = {.user = STR("alice"),
+                              .access_key = STR("SHORT"),
+                              .expires_ms = clock_real_ms() + 60},
+                    made;
     str secret;
     assert_ok(keys_create(f->users, &wanted, STR(""), f->arena, &made, &secret, &f->fail));
     struct credential found;
@@ -302,7 +315,8 @@ static void test_damaged_secret(void **state)
     struct fixture *f = *state;
     create_user(f, "alice");
     put_row(f, TABLE_access_key,
-            &(struct access_key_row){.id = STR("BROKEN"), .user = STR("alice"), .sealed_secret = STR("\1nonsense")});
+            &(struct access_key_row){
+                .id = STR("BROKEN"), .user = STR("alice"), .sealed_secret = STR("\1nonsense")});
     struct credential found;
     assert_err(find(f, "BROKEN", &found), ERR_CORRUPT);
 }
@@ -326,7 +340,9 @@ static void test_bad_users(void **state)
         {{.name = STR("root")}, ERR_BAD_ARGUMENT, "name"},
         {{.name = STR("Root")}, ERR_BAD_ARGUMENT, "name"},
         {{.name = STR("alice")}, ERR_USER_EXISTS, "name"},
-        {{.name = STR("bob"), .display_name = str_of(long_text, 129)}, ERR_BAD_ARGUMENT, "display_name"},
+        {{.name = STR("bob"), .display_name = str_of(long_text, 129)},
+         ERR_BAD_ARGUMENT,
+         "display_name"},
         {{.name = STR("bob"), .display_name = STR("a\nb")}, ERR_BAD_ARGUMENT, "display_name"},
         {{.name = STR("bob"), .display_name = STR("\xff")}, ERR_BAD_ARGUMENT, "display_name"},
         {{.name = STR("bob"), .email = STR("nobody")}, ERR_BAD_ARGUMENT, "email"},
@@ -334,12 +350,15 @@ static void test_bad_users(void **state)
         {{.name = STR("bob"), .email = STR("a b@example.org")}, ERR_BAD_ARGUMENT, "email"},
         {{.name = STR("bob"), .canonical_id = STR("12")}, ERR_BAD_ARGUMENT, "canonical_id"},
         {{.name = STR("bob"), .canonical_id = alice.canonical_id}, ERR_USER_EXISTS, "canonical_id"},
-        {{.name = STR("bob"), .canonical_id = users_root_canonical_id(f->users)}, ERR_USER_EXISTS, "canonical_id"},
+        {{.name = STR("bob"), .canonical_id = users_root_canonical_id(f->users)},
+         ERR_USER_EXISTS,
+         "canonical_id"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct fail fail = {0};
         struct user_info made;
-        assert_err(users_create(f->users, &cases[i].wanted, f->arena, &made, &fail), cases[i].expected);
+        assert_err(users_create(f->users, &cases[i].wanted, f->arena, &made, &fail),
+                   cases[i].expected);
         assert_string_equal(fail.field, cases[i].field);
     }
     struct user_info *user;
@@ -347,7 +366,8 @@ static void test_bad_users(void **state)
     assert_ok(users_list(f->users, f->arena, &user, &count));
     assert_int_equal(count, 1);
     /* On the limits. */
-    struct user_info most = {.name = str_of(long_text, 64), .display_name = str_of(long_text, 128)}, made;
+    struct user_info most = {.name = str_of(long_text, 64), .display_name = str_of(long_text, 128)},
+                     made;
     assert_ok(users_create(f->users, &most, f->arena, &made, &f->fail));
 }
 
@@ -379,7 +399,8 @@ static void test_bad_keys(void **state)
         struct fail fail = {0};
         struct key_info made;
         str secret;
-        assert_err(keys_create(f->users, &cases[i].wanted, str_from(cases[i].secret), f->arena, &made, &secret, &fail),
+        assert_err(keys_create(f->users, &cases[i].wanted, str_from(cases[i].secret), f->arena,
+                               &made, &secret, &fail),
                    cases[i].expected);
         assert_true(fail.detail[0] != '\0');
     }
@@ -420,7 +441,8 @@ static void test_display_names(void **state)
     struct user_info alice = create_user(f, "alice");
     char name[DISPLAY_NAME_MAX + 1];
     /* A walk over all users is not for a loop; once known, the answer is. */
-    assert_err(users_display_name(f->users, alice.canonical_id, VIEW_NOWAIT, name), ERR_WOULD_BLOCK);
+    assert_err(users_display_name(f->users, alice.canonical_id, VIEW_NOWAIT, name),
+               ERR_WOULD_BLOCK);
     assert_ok(users_display_name(f->users, alice.canonical_id, VIEW_WAIT, name));
     assert_string_equal(name, "alice");
     assert_ok(users_display_name(f->users, alice.canonical_id, VIEW_NOWAIT, name));
@@ -462,8 +484,9 @@ static void test_cache_is_bounded(void **state)
         snprintf(id, sizeof(id), "key%05d", i);
         assert_ok(secret_seal(master, str_from(id), str_from(id), &sealed));
         put_row(f, TABLE_access_key,
-                &(struct access_key_row){
-                    .id = str_from(id), .user = alice.name, .sealed_secret = secret_sealed_str(&sealed)});
+                &(struct access_key_row){.id = str_from(id),
+                                         .user = alice.name,
+                                         .sealed_secret = secret_sealed_str(&sealed)});
     }
     struct credential found;
     for (int i = 0; i < MORE_THAN_KEPT; i++) {
