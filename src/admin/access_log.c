@@ -85,10 +85,12 @@ static enum err open_target(str path, int *out_fd, struct fail *fail)
     arena_free(arena);
     if (err == OK)
         return OK;
-    return fail_set(fail, err, "access_log", "access log \"%.*s\": %s", STR_ARG(path), err_fact(err));
+    return fail_set(fail, err, "access_log", "access log \"%.*s\": %s", STR_ARG(path),
+                    err_fact(err));
 }
 
-enum err access_log_set_target(struct access_log *log, str path, enum access_log_format format, struct fail *fail)
+enum err access_log_set_target(struct access_log *log, str path, enum access_log_format format,
+                               struct fail *fail)
 {
     int fd;
     TRY(open_target(path, &fd, fail));

@@ -17,7 +17,8 @@ void access_log_free(struct access_log *log);
 
 /* Where lines go from now on: "off" or empty: nowhere; "-": standard output; else a file that is appended to, made with mode 0640.
  * The same path again reopens it, as a rotated log needs. On an error the target stays. Any thread, one at a time. */
-enum err access_log_set_target(struct access_log *log, str path, enum access_log_format format, struct fail *fail);
+enum err access_log_set_target(struct access_log *log, str path, enum access_log_format format,
+                               struct fail *fail);
 /* Lines that were dropped. Any thread. */
 uint64_t access_log_dropped(const struct access_log *log);
 

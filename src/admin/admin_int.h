@@ -51,8 +51,8 @@ struct admin_route {
 
 /* The row for this request. ERR_NOT_FOUND; ERR_METHOD_NOT_ALLOWED, with the methods that are in *out_allowed (in the arena);
  * ERR_BAD_URI. Sets *out_argument. */
-enum err route_find(const struct http_request *request, struct arena *arena, const struct admin_route **out_route,
-                    str *out_argument, str *out_allowed);
+enum err route_find(const struct http_request *request, struct arena *arena,
+                    const struct admin_route **out_route, str *out_argument, str *out_allowed);
 
 /* Whether the request is root's. The body is not looked at: admin_check_payload does that when it is there. Loop. */
 enum err admin_authenticate(struct admin_call *call);

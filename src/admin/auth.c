@@ -21,7 +21,8 @@ static enum err check_claim(struct admin_call *call, const struct sig_request *r
     if (kind == SIG_ANONYMOUS)
         return fail_set(&call->fail, ERR_ACCESS_DENIED, NULL, "the request is not signed");
     if (kind == SIG_V4_QUERY)
-        return fail_set(&call->fail, ERR_ACCESS_DENIED, NULL, "the admin API takes no presigned links");
+        return fail_set(&call->fail, ERR_ACCESS_DENIED, NULL,
+                        "the admin API takes no presigned links");
     TRY(sigv4_parse(request, call->arena, &call->sig, &call->fail));
     struct sigv4_policy policy = {
         .service = str_eq(call->sig.service, STR("pail")) ? STR("pail") : STR("s3"),
@@ -34,7 +35,8 @@ static enum err check_claim(struct admin_call *call, const struct sig_request *r
 /* Only root's key is looked for: it is in memory, so this never waits, and no other may do anything here. */
 static enum err find_root(struct admin_call *call, struct credential *out)
 {
-    enum err err = users_find_key(call->admin->options.users, call->sig.access_key, VIEW_NOWAIT, out);
+    enum err err =
+        users_find_key(call->admin->options.users, call->sig.access_key, VIEW_NOWAIT, out);
     if (err == ERR_NO_SUCH_ACCESS_KEY)
         return err;
     if (err == OK && out->is_root)

@@ -24,14 +24,20 @@ static void write_engine_metrics(struct admin_call *call, struct buf *out)
         const char *help;
         uint64_t value;
     } row[] = {
-        {"pail_engine_updates_total", PROM_COUNTER, "Changes made durable since start.", stats.updates},
-        {"pail_engine_batches_total", PROM_COUNTER, "Groups that changes were committed in.", stats.batches},
-        {"pail_engine_syncs_total", PROM_COUNTER, "Times the disk was made to keep what it has.", stats.syncs},
+        {"pail_engine_updates_total", PROM_COUNTER, "Changes made durable since start.",
+         stats.updates},
+        {"pail_engine_batches_total", PROM_COUNTER, "Groups that changes were committed in.",
+         stats.batches},
+        {"pail_engine_syncs_total", PROM_COUNTER, "Times the disk was made to keep what it has.",
+         stats.syncs},
         {"pail_engine_log_bytes", PROM_GAUGE, "Size of the log.", stats.log_bytes},
-        {"pail_engine_log_live_bytes", PROM_GAUGE, "Of the log, what is still referred to.", stats.log_live_bytes},
+        {"pail_engine_log_live_bytes", PROM_GAUGE, "Of the log, what is still referred to.",
+         stats.log_live_bytes},
         {"pail_engine_index_bytes", PROM_GAUGE, "Size of the index.", stats.index_bytes},
-        {"pail_engine_read_only", PROM_GAUGE, "1 after a failed sync: only a restart helps.", stats.is_read_only},
-        {"pail_disk_free_bytes", PROM_GAUGE, "Free space where the data lies.", stats.disk_free_bytes},
+        {"pail_engine_read_only", PROM_GAUGE, "1 after a failed sync: only a restart helps.",
+         stats.is_read_only},
+        {"pail_disk_free_bytes", PROM_GAUGE, "Free space where the data lies.",
+         stats.disk_free_bytes},
         {"pail_disk_total_bytes", PROM_GAUGE, "Size of the file system where the data lies.",
          stats.disk_total_bytes},
     };
@@ -39,14 +45,15 @@ static void write_engine_metrics(struct admin_call *call, struct buf *out)
         prom_single(out, row[i].name, row[i].type, row[i].help, row[i].value);
 }
 
-static void write_usage_family(struct buf *out, const struct usage_entry *entry, size_t count, const char *name,
-                               const char *help, size_t member)
+static void write_usage_family(struct buf *out, const struct usage_entry *entry, size_t count,
+                               const char *name, const char *help, size_t member)
 {
     prom_family(out, name, PROM_GAUGE, help);
     for (size_t i = 0; i < count; i++) {
         const char *base = (const char *)&entry[i];
         struct prom_label label[] = {{"bucket", entry[i].bucket}, {0}};
-        prom_u64(out, &(struct prom_sample){name, "", label}, *(const uint64_t *)(const void *)(base + member));
+        prom_u64(out, &(struct prom_sample){name, "", label},
+                 *(const uint64_t *)(const void *)(base + member));
     }
 }
 
@@ -55,17 +62,22 @@ static enum err write_usage(struct admin_call *call, struct buf *out)
     struct usage_entry *entry;
     size_t count;
     bool is_truncated;
-    TRY(usage_list(call->admin->options.store, USAGE_MAX_BUCKETS, call->arena, &entry, &count, &is_truncated));
+    TRY(usage_list(call->admin->options.store, USAGE_MAX_BUCKETS, call->arena, &entry, &count,
+                   &is_truncated));
     static const struct {
         const char *name, *help;
         size_t member;
     } row[] = {
-        {"pail_bucket_objects", "Objects in the bucket.", offsetof(struct usage_entry, object_count)},
-        {"pail_bucket_bytes", "Bytes of the bucket's objects.", offsetof(struct usage_entry, object_bytes)},
+        {"pail_bucket_objects", "Objects in the bucket.",
+         offsetof(struct usage_entry, object_count)},
+        {"pail_bucket_bytes", "Bytes of the bucket's objects.",
+         offsetof(struct usage_entry, object_bytes)},
         {"pail_bucket_old_versions", "Versions and delete markers behind the objects.",
          offsetof(struct usage_entry, version_count)},
-        {"pail_bucket_old_version_bytes", "Bytes of those.", offsetof(struct usage_entry, version_bytes)},
-        {"pail_bucket_uploads", "Unfinished multipart uploads.", offsetof(struct usage_entry, upload_count)},
+        {"pail_bucket_old_version_bytes", "Bytes of those.",
+         offsetof(struct usage_entry, version_bytes)},
+        {"pail_bucket_uploads", "Unfinished multipart uploads.",
+         offsetof(struct usage_entry, upload_count)},
     };
     for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
         write_usage_family(out, entry, count, row[i].name, row[i].help, row[i].member);

@@ -10,16 +10,16 @@
 enum { CACHE_LINE_BYTES = 64 };
 
 /* The statuses that S3 and the admin API answer. Another one counts under its class, in the rows behind. */
-static const int status_table[] = {0,   200, 204, 206, 301, 304, 307, 400, 403, 404, 405, 408, 409,
-                                   411, 412, 413, 416, 431, 500, 501, 503, 505, 507};
+static const int status_table[] = {0,   200, 204, 206, 301, 304, 307, 400, 403, 404, 405, 408,
+                                   409, 411, 412, 413, 416, 431, 500, 501, 503, 505, 507};
 enum { STATUS_KNOWN = sizeof(status_table) / sizeof(status_table[0]), STATUS_CLASSES = 6 };
 enum { STATUS_COUNT = STATUS_KNOWN + STATUS_CLASSES };
 
 /* Upper bounds of the histograms: from what an index read takes to what a person gives up on. The last bucket, without a
  * bound, follows. */
-static const uint64_t bound_us[] = {500,    1000,   2500,    5000,    10000,   25000,   50000,
-                                    100000, 250000, 500000,  1000000, 2500000, 5000000, 10000000,
-                                    30000000};
+static const uint64_t bound_us[] = {500,     1000,    2500,    5000,     10000,
+                                    25000,   50000,   100000,  250000,   500000,
+                                    1000000, 2500000, 5000000, 10000000, 30000000};
 enum { BOUND_COUNT = sizeof(bound_us) / sizeof(bound_us[0]), BUCKET_COUNT = BOUND_COUNT + 1 };
 
 typedef _Atomic uint64_t cell;
@@ -182,8 +182,9 @@ static str status_text(size_t slot, char dst[8])
 static void write_requests(const struct metrics *metrics, struct buf *out)
 {
     static const char name[] = "pail_requests_total";
-    prom_family(out, name, PROM_COUNTER,
-                "Requests that are over, by operation and status; lost: the client left before the reply.");
+    prom_family(
+        out, name, PROM_COUNTER,
+        "Requests that are over, by operation and status; lost: the client left before the reply.");
     for (size_t i = 0; i < metrics->name_count; i++) {
         for (size_t slot = 0; slot < STATUS_COUNT; slot++) {
             uint64_t count = sum_status(metrics, i, slot);
@@ -249,8 +250,8 @@ void metrics_write(const struct metrics *metrics, struct buf *out)
     write_requests(metrics, out);
     write_counter(metrics, out, "pail_replies_cut_total", "Replies that did not go out whole.",
                   offsetof(struct operation, incomplete));
-    write_counter(metrics, out, "pail_request_body_bytes_total", "Bytes of request bodies received.",
-                  offsetof(struct operation, body_in_bytes));
+    write_counter(metrics, out, "pail_request_body_bytes_total",
+                  "Bytes of request bodies received.", offsetof(struct operation, body_in_bytes));
     write_counter(metrics, out, "pail_reply_body_bytes_total", "Bytes of reply bodies sent.",
                   offsetof(struct operation, body_out_bytes));
     write_histogram(metrics, out, "pail_request_first_byte_seconds",
@@ -267,7 +268,8 @@ void metrics_totals(const struct metrics *metrics, struct metrics_totals *out)
     for (size_t i = 0; i < metrics->name_count; i++) {
         for (size_t slot = 0; slot < STATUS_COUNT; slot++) {
             uint64_t count = sum_status(metrics, i, slot);
-            bool is_fault = slot < STATUS_KNOWN ? status_table[slot] >= 500 : slot == STATUS_KNOWN + 5;
+            bool is_fault =
+                slot < STATUS_KNOWN ? status_table[slot] >= 500 : slot == STATUS_KNOWN + 5;
             out->requests += count;
             out->server_faults += is_fault ? count : 0;
         }

@@ -21,7 +21,8 @@ static bool is_fault(const struct s3_event *event)
 {
     int status = event->outcome->status;
     /* A reply that had begun when the fault came has a good status and an error. */
-    return status == 500 || status == 503 || status == 507 || event->err == ERR_CORRUPT || event->err == ERR_IO;
+    return status == 500 || status == 503 || status == 507 || event->err == ERR_CORRUPT ||
+           event->err == ERR_IO;
 }
 
 static bool may_tell(struct observer *observer)
@@ -44,11 +45,12 @@ static void tell_fault(struct observer *observer, const struct s3_event *event)
         return;
     /* What the store cannot help now (overload, a full disk) is a warning; damage and bugs are errors. */
     bool is_passing = event->outcome->status == 503 || event->outcome->status == 507;
-    log_event(is_passing ? LOG_WARN : LOG_ERROR, "request", err_fact(event->err),
-              LOG_STR("operation", str_from(event->operation)), LOG_STR("detail", event->detail),
-              LOG_STR("bucket", event->bucket), LOG_STR("key", event->key),
-              LOG_I64("status", event->outcome->status), LOG_STR("error", str_from(err_name(event->err))),
-              LOG_STR("request_id", event->request_id), LOG_U64("not_told", observer->faults_not_told));
+    log_event(
+        is_passing ? LOG_WARN : LOG_ERROR, "request", err_fact(event->err),
+        LOG_STR("operation", str_from(event->operation)), LOG_STR("detail", event->detail),
+        LOG_STR("bucket", event->bucket), LOG_STR("key", event->key),
+        LOG_I64("status", event->outcome->status), LOG_STR("error", str_from(err_name(event->err))),
+        LOG_STR("request_id", event->request_id), LOG_U64("not_told", observer->faults_not_told));
     observer->faults_not_told = 0;
 }
 
@@ -71,7 +73,8 @@ static void seen(struct s3_observer *base, const struct s3_event *event)
         tell_fault(observer, event);
 }
 
-struct observer *observer_new(const struct observer_options *options, struct loop *loop, size_t lane_index)
+struct observer *observer_new(const struct observer_options *options, struct loop *loop,
+                              size_t lane_index)
 {
     struct observer *observer = mem_new(struct observer);
     observer->base.seen = seen;

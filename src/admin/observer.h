@@ -11,6 +11,7 @@ struct observer_options {
 struct observer;
 
 /* lane_index: of the metrics. */
-struct observer *observer_new(const struct observer_options *options, struct loop *loop, size_t lane_index);
+struct observer *observer_new(const struct observer_options *options, struct loop *loop,
+                              size_t lane_index);
 void observer_free(struct observer *observer); /* when workers have ended; null is allowed */
 struct s3_observer *observer_s3(struct observer *observer);

@@ -29,7 +29,8 @@ static void ran(struct job *job)
     struct periodic *periodic = container_of(job, struct periodic, job);
     tell_change(periodic);
     if (!periodic->is_stopped)
-        timer_set(periodic->loop, &periodic->timer, loop_now_us(periodic->loop) + periodic->interval_ms * 1000);
+        timer_set(periodic->loop, &periodic->timer,
+                  loop_now_us(periodic->loop) + periodic->interval_ms * 1000);
 }
 
 static void due(struct timer *timer)

@@ -28,7 +28,8 @@ enum err process_memory(struct process_memory *out)
     uint64_t total, resident, page = (uint64_t)sysconf(_SC_PAGESIZE);
     TRY(field_u64(buf_str(&content), 0, &total));
     TRY(field_u64(buf_str(&content), 1, &resident));
-    *out = (struct process_memory){.resident_bytes = resident * page, .virtual_bytes = total * page};
+    *out =
+        (struct process_memory){.resident_bytes = resident * page, .virtual_bytes = total * page};
     return OK;
 }
 
@@ -72,7 +73,8 @@ static uint64_t us_of(struct timeval time)
     return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_usec;
 }
 
-static void write_seconds(struct buf *out, const char *name, enum prom_type type, const char *help, uint64_t us)
+static void write_seconds(struct buf *out, const char *name, enum prom_type type, const char *help,
+                          uint64_t us)
 {
     prom_family(out, name, type, help);
     prom_seconds(out, &(struct prom_sample){.name = name}, us);
@@ -82,17 +84,20 @@ void process_write(struct buf *out)
 {
     struct process_memory memory;
     if (process_memory(&memory) == OK) {
-        prom_single(out, "process_resident_memory_bytes", PROM_GAUGE, "Resident memory.", memory.resident_bytes);
-        prom_single(out, "process_virtual_memory_bytes", PROM_GAUGE, "Virtual memory.", memory.virtual_bytes);
+        prom_single(out, "process_resident_memory_bytes", PROM_GAUGE, "Resident memory.",
+                    memory.resident_bytes);
+        prom_single(out, "process_virtual_memory_bytes", PROM_GAUGE, "Virtual memory.",
+                    memory.virtual_bytes);
     }
     struct rusage usage;
     if (getrusage(RUSAGE_SELF, &usage) == 0)
-        write_seconds(out, "process_cpu_seconds_total", PROM_COUNTER, "Processor time, user and system.",
+        write_seconds(out, "process_cpu_seconds_total", PROM_COUNTER,
+                      "Processor time, user and system.",
                       us_of(usage.ru_utime) + us_of(usage.ru_stime));
     uint64_t start_us;
     if (start_time_us(&start_us) == OK)
-        write_seconds(out, "process_start_time_seconds", PROM_GAUGE, "When the process started, since 1970.",
-                      start_us);
+        write_seconds(out, "process_start_time_seconds", PROM_GAUGE,
+                      "When the process started, since 1970.", start_us);
     prom_single(out, "process_open_fds", PROM_GAUGE, "Open file descriptors.", open_files());
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0)

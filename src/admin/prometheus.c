@@ -63,7 +63,8 @@ void prom_seconds(struct buf *out, const struct prom_sample *sample, uint64_t va
     buf_printf(out, "%" PRIu64 ".%06u\n", value_us / 1000000, (unsigned)(value_us % 1000000));
 }
 
-void prom_single(struct buf *out, const char *name, enum prom_type type, const char *help, uint64_t value)
+void prom_single(struct buf *out, const char *name, enum prom_type type, const char *help,
+                 uint64_t value)
 {
     prom_family(out, name, type, help);
     prom_u64(out, &(struct prom_sample){.name = name}, value);

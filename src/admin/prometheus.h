@@ -27,4 +27,5 @@ void prom_i64(struct buf *out, const struct prom_sample *sample, int64_t value);
 void prom_seconds(struct buf *out, const struct prom_sample *sample, uint64_t value_us);
 
 /* A family of one sample without labels. */
-void prom_single(struct buf *out, const char *name, enum prom_type type, const char *help, uint64_t value);
+void prom_single(struct buf *out, const char *name, enum prom_type type, const char *help,
+                 uint64_t value);

@@ -39,8 +39,8 @@ static bool method_matches(const struct admin_route *route, str method)
     return str_eq(method, STR("HEAD")) && strcmp(route->method, "GET") == 0;
 }
 
-enum err route_find(const struct http_request *request, struct arena *arena, const struct admin_route **out_route,
-                    str *out_argument, str *out_allowed)
+enum err route_find(const struct http_request *request, struct arena *arena,
+                    const struct admin_route **out_route, str *out_argument, str *out_allowed)
 {
     str allowed = STR(""), name;
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
@@ -51,7 +51,8 @@ enum err route_find(const struct http_request *request, struct arena *arena, con
             *out_route = route;
             return url_decode(arena, name, false, out_argument);
         }
-        allowed = arena_printf(arena, "%.*s%s%s", STR_ARG(allowed), allowed.len ? ", " : "", route->method);
+        allowed = arena_printf(arena, "%.*s%s%s", STR_ARG(allowed), allowed.len ? ", " : "",
+                               route->method);
     }
     if (!allowed.len)
         return ERR_NOT_FOUND;

@@ -160,8 +160,8 @@ static void handler_done(struct job *job)
 
 static void submit(struct admin_call *call)
 {
-    call->job = (struct job){
-        .loop = call->admin->options.loop, .run = run_handler, .done = handler_done};
+    call->job =
+        (struct job){.loop = call->admin->options.loop, .run = run_handler, .done = handler_done};
     workers_submit(call->admin->options.workers, &call->job);
 }
 
@@ -170,7 +170,8 @@ static void submit(struct admin_call *call)
 static size_t take_body(struct http_sink *sink, str data)
 {
     struct admin_call *call = container_of(sink, struct admin_call, sink);
-    buf_append(&call->body, data); /* past the cap the failure sticks, and the rest is thrown away */
+    buf_append(&call->body,
+               data); /* past the cap the failure sticks, and the rest is thrown away */
     return data.len;
 }
 
@@ -256,7 +257,8 @@ static void on_bad_request(struct http_service *service, struct http_exchange *x
     reply_error(call_new(service, x), err);
 }
 
-static void on_done(struct http_service *service, struct http_exchange *x, const struct http_outcome *outcome)
+static void on_done(struct http_service *service, struct http_exchange *x,
+                    const struct http_outcome *outcome)
 {
     (void)service;
     (void)x;
@@ -311,8 +313,8 @@ struct http_service *admin_service_new(const struct admin_options *options)
     struct admin *admin = mem_new(struct admin);
     admin->options = *options;
     admin->started_ms = clock_real_ms();
-    admin->service =
-        (struct http_service){.on_head = on_head, .on_bad_request = on_bad_request, .on_done = on_done};
+    admin->service = (struct http_service){
+        .on_head = on_head, .on_bad_request = on_bad_request, .on_done = on_done};
     return &admin->service;
 }
 

@@ -74,7 +74,11 @@ enum err admin_run_keys_list(struct admin_call *call)
     struct key_info *key;
     size_t count;
     TRY(admin_query(call, "user", &user));
-    TRY(keys_list(call->admin->options.users, user, call->arena, &key, &count));
+    enum err err = keys_list(call->admin->options.users, user, call->arena, &key, &count);
+    if (err == ERR_NO_SUCH_USER)
+        return fail_set(&call->fail, err, "user", "there is no user \"%.*s\"", STR_ARG(user));
+    if (err != OK)
+        return err;
     struct json_writer *w = &call->json;
     json_open_object(w, NULL);
     json_open_array(w, "keys");
@@ -100,7 +104,8 @@ static enum err read_expiry(struct admin_call *call, int64_t *out_ms)
 
 enum err admin_run_key_create(struct admin_call *call)
 {
-    static const char *const member[] = {"user", "access_key", "secret_key", "description", "expires", NULL};
+    static const char *const member[] = {"user",        "access_key", "secret_key",
+                                         "description", "expires",    NULL};
     struct key_info wanted = {0}, made;
     str wanted_secret, secret;
     TRY(admin_input_only(call, member));

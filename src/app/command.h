@@ -24,7 +24,8 @@ enum exit_code run_user(const struct command *command, const char *const *argume
 enum exit_code run_key(const struct command *command, const char *const *argument, size_t count);
 enum exit_code run_config(const struct command *command, const char *const *argument, size_t count);
 enum exit_code run_bench(const struct command *command, const char *const *argument, size_t count);
-enum exit_code run_version(const struct command *command, const char *const *argument, size_t count);
+enum exit_code run_version(const struct command *command, const char *const *argument,
+                           size_t count);
 void help_serve(const struct command *command);
 void help_user(const struct command *command);
 void help_key(const struct command *command);

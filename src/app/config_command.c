@@ -20,7 +20,8 @@ static enum exit_code print_and_release(struct buf *text)
 }
 
 /* Takes the flag --json out of the arguments, which are settings otherwise. */
-static size_t without_json(const char *const *argument, size_t count, const char **out, bool *is_json)
+static size_t without_json(const char *const *argument, size_t count, const char **out,
+                           bool *is_json)
 {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
@@ -81,10 +82,11 @@ enum exit_code run_config(const struct command *command, const char *const *argu
 void help_config(const struct command *command)
 {
     (void)command;
-    (void)fputs("Usage: pail config show [--json] [SETTINGS]\n"
-                "       pail config manual\n\n"
-                "show    each setting's value and where it comes from, as a start with the same flags,\n"
-                "        environment and file would have it; secrets are stars\n"
-                "manual  what every setting means, as Markdown\n",
-                stdout);
+    (void)fputs(
+        "Usage: pail config show [--json] [SETTINGS]\n"
+        "       pail config manual\n\n"
+        "show    each setting's value and where it comes from, as a start with the same flags,\n"
+        "        environment and file would have it; secrets are stars\n"
+        "manual  what every setting means, as Markdown\n",
+        stdout);
 }

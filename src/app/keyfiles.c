@@ -60,18 +60,20 @@ static enum err key_file_write(struct key_file *file, struct fail *fail)
 
 /* ---- Master key ---- */
 
-static enum err parse_master(const struct key_file *file, uint8_t out[SECRET_MASTER_SIZE], struct fail *fail)
+static enum err parse_master(const struct key_file *file, uint8_t out[SECRET_MASTER_SIZE],
+                             struct fail *fail)
 {
     str text = buf_str(&file->content);
     while (text.len && (text.ptr[text.len - 1] == '\n' || text.ptr[text.len - 1] == '\r'))
         text.len--;
     if (text.len != (size_t)SECRET_MASTER_SIZE * 2 || hex_decode(text, out) != OK)
-        return fail_set(fail, ERR_CORRUPT, NULL, "\"%s\" does not hold %d hexadecimal digits", file->path,
-                        SECRET_MASTER_SIZE * 2);
+        return fail_set(fail, ERR_CORRUPT, NULL, "\"%s\" does not hold %d hexadecimal digits",
+                        file->path, SECRET_MASTER_SIZE * 2);
     return OK;
 }
 
-static enum err make_master(struct key_file *file, uint8_t out[SECRET_MASTER_SIZE], struct fail *fail)
+static enum err make_master(struct key_file *file, uint8_t out[SECRET_MASTER_SIZE],
+                            struct fail *fail)
 {
     uint8_t key[SECRET_MASTER_SIZE];
     rand_bytes(key, sizeof(key));
@@ -166,9 +168,12 @@ static enum err write_root(const char *folder, const struct root_keys *keys, str
 {
     KEY_FILE_SCOPED struct key_file file;
     key_file_init(&file, folder, ROOT_FILE);
-    buf_append(&file.content, STR("# The root account's keys: they may do everything. Whoever changes them restarts the"
-                                  " server.\n"));
-    buf_printf(&file.content, ACCESS_NAME "=%s\n" SECRET_NAME "=%s\n", keys->access_key, keys->secret_key);
+    buf_append(
+        &file.content,
+        STR("# The root account's keys: they may do everything. Whoever changes them restarts the"
+            " server.\n"));
+    buf_printf(&file.content, ACCESS_NAME "=%s\n" SECRET_NAME "=%s\n", keys->access_key,
+               keys->secret_key);
     return key_file_write(&file, fail);
 }
 

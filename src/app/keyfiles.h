@@ -27,4 +27,5 @@ void root_keys_make(struct root_keys *out);
 /* Reads the file; ERR_NOT_FOUND without one, ERR_CORRUPT for one that lacks a key or holds an invalid one. */
 enum err root_keys_read(const char *folder, struct root_keys *out, struct fail *fail);
 /* The same, but a missing file is made, and *out_made says so. */
-enum err root_keys_get(const char *folder, struct root_keys *out, bool *out_made, struct fail *fail);
+enum err root_keys_get(const char *folder, struct root_keys *out, bool *out_made,
+                       struct fail *fail);

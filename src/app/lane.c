@@ -17,7 +17,8 @@ static void on_bad_request(struct http_service *service, struct http_exchange *x
     lane->s3->on_bad_request(lane->s3, x, err);
 }
 
-static void on_done(struct http_service *service, struct http_exchange *x, const struct http_outcome *outcome)
+static void on_done(struct http_service *service, struct http_exchange *x,
+                    const struct http_outcome *outcome)
 {
     struct lane *lane = container_of(service, struct lane, front);
     /* Only S3 leaves a context in the exchange. */
@@ -37,7 +38,8 @@ enum err lane_open(struct lane *lane, const struct lane_options *options, size_t
     lane->home = options->home;
     lane->drained = options->drained;
     lane->context = options->context;
-    lane->front = (struct http_service){.on_head = on_head, .on_bad_request = on_bad_request, .on_done = on_done};
+    lane->front = (struct http_service){
+        .on_head = on_head, .on_bad_request = on_bad_request, .on_done = on_done};
     lane->s3 = s3_service_new(&(struct s3_options){
         .settings = options->s3,
         .store = options->store,

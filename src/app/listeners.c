@@ -7,11 +7,12 @@ enum { ADDRESS_ARENA_BYTES = 4096 };
 static str address_text(const struct settings_address *address, struct arena *arena)
 {
     bool is_v6 = str_find_char(address->host, ':') >= 0;
-    return arena_printf(arena, is_v6 ? "[%.*s]:%u" : "%.*s:%u", STR_ARG(address->host), address->port);
+    return arena_printf(arena, is_v6 ? "[%.*s]:%u" : "%.*s:%u", STR_ARG(address->host),
+                        address->port);
 }
 
-static enum err open_one(const struct settings_address *address, struct arena *arena, struct listeners *listeners,
-                         struct fail *fail)
+static enum err open_one(const struct settings_address *address, struct arena *arena,
+                         struct listeners *listeners, struct fail *fail)
 {
     size_t count = 0;
     TRY(listen_open(address_text(address, arena), listeners->item + listeners->count,
@@ -20,8 +21,8 @@ static enum err open_one(const struct settings_address *address, struct arena *a
     return OK;
 }
 
-enum err listeners_open(const struct settings_addresses *addresses, const char *setting, struct listeners *out,
-                        struct fail *fail)
+enum err listeners_open(const struct settings_addresses *addresses, const char *setting,
+                        struct listeners *out, struct fail *fail)
 {
     struct listeners listeners = {0};
     struct arena *arena = arena_new(ADDRESS_ARENA_BYTES);
@@ -35,7 +36,8 @@ enum err listeners_open(const struct settings_addresses *addresses, const char *
         return OK;
     }
     listeners_close(&listeners);
-    return fail_set(fail, err, setting, "%s: %s", setting, own.detail[0] ? own.detail : err_fact(err));
+    return fail_set(fail, err, setting, "%s: %s", setting,
+                    own.detail[0] ? own.detail : err_fact(err));
 }
 
 void listeners_close(struct listeners *listeners)

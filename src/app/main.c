@@ -5,11 +5,14 @@
 #include "app/command.h"
 #include "app/nearest.h"
 
-static enum exit_code run_help(const struct command *command, const char *const *argument, size_t count);
+static enum exit_code run_help(const struct command *command, const char *const *argument,
+                               size_t count);
 static void help_help(const struct command *command);
 
 static const struct command command_table[] = {
     {"serve", "run the server", run_serve, help_serve},
+    {"user", "create, list and remove users", run_user, help_user},
+    {"key", "create, list and revoke access keys", run_key, help_key},
     {"config", "show or explain the settings", run_config, help_config},
     {"bench", "measure an S3 endpoint under load", run_bench, help_bench},
     {"version", "print the version", run_version, help_version},
@@ -46,8 +49,9 @@ static const struct command *find_command(str name)
 
 static void write_overview(FILE *out)
 {
-    (void)fputs("pail: an S3-compatible object store\n\nUsage: pail COMMAND [ARGUMENTS]\n\nCommands:\n",
-                out);
+    (void)fputs(
+        "pail: an S3-compatible object store\n\nUsage: pail COMMAND [ARGUMENTS]\n\nCommands:\n",
+        out);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         (void)fprintf(out, "  %-14s %s\n", command_table[i].name, command_table[i].summary);
     (void)fputs("\nThe start of everything: pail serve --data-dir DIR\n"
@@ -70,7 +74,8 @@ static enum exit_code complain_unknown(str name)
     return EXIT_USAGE;
 }
 
-static enum exit_code run_help(const struct command *command, const char *const *argument, size_t count)
+static enum exit_code run_help(const struct command *command, const char *const *argument,
+                               size_t count)
 {
     (void)command;
     if (count == 0) {

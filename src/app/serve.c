@@ -28,7 +28,8 @@ static void raise_file_limit(void)
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
         return;
     limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit); /* without it fewer connections are taken, which is logged then */
+    (void)setrlimit(RLIMIT_NOFILE,
+                    &limit); /* without it fewer connections are taken, which is logged then */
 }
 
 /* glibc would keep an arena of up to 64 MiB for each thread, and raise the size from which blocks go back to the system each
@@ -124,10 +125,13 @@ static void announce_keys(const struct announcer *to)
     }
     const struct listeners *listeners = server_s3_listeners(to->server);
     str url = listeners_url(&listeners->item[0], server_has_tls(to->server), to->arena);
-    (void)printf("pail: made root keys; they are shown this once%s%.*s%s\n", folder.len ? " and kept in " : "",
-                 STR_ARG(folder), folder.len ? "/root-keys" : ", and gone when the server ends");
-    (void)printf("pail:   access key  %s\npail:   secret key  %s\n", keys->access_key, keys->secret_key);
-    (void)printf("pail: try it:\n  AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s AWS_DEFAULT_REGION=%.*s \\\n"
+    (void)printf("pail: made root keys; they are shown this once%s%.*s%s\n",
+                 folder.len ? " and kept in " : "", STR_ARG(folder),
+                 folder.len ? "/root-keys" : ", and gone when the server ends");
+    (void)printf("pail:   access key  %s\npail:   secret key  %s\n", keys->access_key,
+                 keys->secret_key);
+    (void)printf("pail: try it:\n  AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s "
+                 "AWS_DEFAULT_REGION=%.*s \\\n"
                  "    aws --endpoint-url %.*s s3 mb s3://my-first-bucket\n",
                  keys->access_key, keys->secret_key, STR_ARG(to->settings->region), STR_ARG(url));
 }
@@ -143,7 +147,8 @@ static void announce(const struct announcer *to)
     announce_keys(to);
     (void)fflush(stdout);
     if (to->settings->anonymous)
-        log_event(LOG_WARN, "server", "anonymous is on: whoever reaches the S3 port may do everything");
+        log_event(LOG_WARN, "server",
+                  "anonymous is on: whoever reaches the S3 port may do everything");
 }
 
 /* ---- The command ---- */
@@ -154,16 +159,17 @@ static void log_warnings(const struct settings_loaded *loaded, struct arena *are
         log_event(LOG_WARN, "settings", arena_str(arena, loaded->warning[i]).ptr);
 }
 
-static enum exit_code serve(const struct settings_input *input, const struct settings_loaded *loaded,
-                            struct arena *arena)
+static enum exit_code serve(const struct settings_input *input,
+                            const struct settings_loaded *loaded, struct arena *arena)
 {
     enum log_format format = log_format_of(&loaded->values);
     log_configure((enum log_level)loaded->values.log_level, format, STDERR_FILENO);
     log_warnings(loaded, arena);
     struct server *server;
     struct fail fail = {0};
-    enum err err =
-        server_open(&(struct server_options){.input = input, .settings = loaded, .log_format = format}, &server, &fail);
+    enum err err = server_open(
+        &(struct server_options){.input = input, .settings = loaded, .log_format = format}, &server,
+        &fail);
     if (err != OK) {
         complain_of("cannot start", err, &fail);
         return err == ERR_BAD_ARGUMENT || err == ERR_BAD_INPUT ? EXIT_USAGE : EXIT_FAILED;
@@ -180,7 +186,8 @@ static enum exit_code serve(const struct settings_input *input, const struct set
                                  .is_json = loaded->values.log_format == SETTING_FORMAT_JSON});
     notify_manager("READY=1");
     if (!server_run(server))
-        _exit(EXIT_DONE); /* What still runs cannot be taken down; what was acknowledged is durable. */
+        _exit(
+            EXIT_DONE); /* What still runs cannot be taken down; what was acknowledged is durable. */
     server_close(server);
     log_event(LOG_INFO, "server", "ended");
     return EXIT_DONE;
@@ -212,8 +219,11 @@ void help_serve(const struct command *command)
     (void)command;
     struct buf text;
     buf_init(&text, HELP_MAX_BYTES);
-    buf_append(&text, STR("Usage: pail serve [SETTINGS]\n\nRuns the server until SIGTERM or SIGINT, then lets running "
-                          "requests finish.\nSIGHUP reads log level, access log and certificate again.\n\n"));
+    buf_append(
+        &text,
+        STR("Usage: pail serve [SETTINGS]\n\nRuns the server until SIGTERM or SIGINT, then lets "
+            "running "
+            "requests finish.\nSIGHUP reads log level, access log and certificate again.\n\n"));
     settings_write_help(&text);
     (void)fwrite(text.ptr, 1, text.len, stdout);
     buf_release(&text);

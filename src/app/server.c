@@ -37,8 +37,8 @@ static enum err make_folders(str path, struct fail *fail)
         char end = each[i];
         each[i] = '\0';
         if (mkdir(each, 0700) < 0 && errno != EEXIST && errno != EISDIR)
-            err = fail_set(fail, err_from_errno(errno), "data_dir", "cannot make the folder \"%s\": %s", each,
-                           strerror(errno));
+            err = fail_set(fail, err_from_errno(errno), "data_dir",
+                           "cannot make the folder \"%s\": %s", each, strerror(errno));
         each[i] = end;
     }
     arena_free(arena);
@@ -53,7 +53,8 @@ static enum err open_engine(struct server *server, struct fail *fail)
         TRY(make_folders(settings->data_dir, fail));
     if (settings->engine == SETTING_ENGINE_MEM)
         return mem_engine_open(&server->engine);
-    return fail_set(fail, ERR_NOT_IMPLEMENTED, "engine", "the local engine is not part of this build");
+    return fail_set(fail, ERR_NOT_IMPLEMENTED, "engine",
+                    "the local engine is not part of this build");
 }
 
 /* ---- Keys and users ---- */
@@ -78,8 +79,8 @@ static enum err get_root_keys(struct server *server, struct fail *fail)
 static enum err get_master_key(struct server *server, struct fail *fail)
 {
     if (server->has_folder)
-        return master_key_get(server->settings.values.data_dir.ptr, server->master_key, &server->is_master_key_new,
-                              fail);
+        return master_key_get(server->settings.values.data_dir.ptr, server->master_key,
+                              &server->is_master_key_new, fail);
     rand_bytes(server->master_key, sizeof(server->master_key));
     return OK;
 }
@@ -93,7 +94,8 @@ static enum err check_master_key(struct server *server, struct fail *fail)
     str folder = server->settings.values.data_dir;
     if (server->is_master_key_new)
         master_key_discard(folder.ptr);
-    return fail_set(fail, err, NULL, "%s; put the file \"%.*s/master-key\" of this data back (is it in a backup?)",
+    return fail_set(fail, err, NULL,
+                    "%s; put the file \"%.*s/master-key\" of this data back (is it in a backup?)",
                     why.detail, STR_ARG(folder));
 }
 
@@ -126,7 +128,8 @@ static unsigned core_count(void)
 static enum err open_store(struct server *server, struct fail *fail)
 {
     const struct settings *settings = &server->settings.values;
-    unsigned count = settings->workers ? (unsigned)settings->workers : core_count() * WORKERS_A_CORE;
+    unsigned count =
+        settings->workers ? (unsigned)settings->workers : core_count() * WORKERS_A_CORE;
     server->workers = workers_new(count);
     if (!server->workers)
         return fail_set(fail, ERR_NO_MEMORY, "workers", "the system refuses %u threads", count);
@@ -157,7 +160,8 @@ static enum err open_listeners(struct server *server, struct fail *fail)
     return listeners_open(&settings->admin_listen, "admin_listen", &server->admin_listeners, fail);
 }
 
-static struct http_limits http_limits_of(const struct settings *settings, unsigned connection_max_count)
+static struct http_limits http_limits_of(const struct settings *settings,
+                                         unsigned connection_max_count)
 {
     return (struct http_limits){
         .head_max_bytes = settings->request_head_max_bytes,
@@ -192,7 +196,8 @@ static enum err open_lanes(struct server *server, struct fail *fail)
     size_t count = settings->threads ? settings->threads : core_count();
     struct observer_options observer;
     server->metrics = metrics_new(count, s3_operation_name);
-    observer = (struct observer_options){.metrics = server->metrics, .access_log = server->access_log};
+    observer =
+        (struct observer_options){.metrics = server->metrics, .access_log = server->access_log};
     server->s3_settings = (struct s3_settings){
         .region = settings->region,
         .domain = settings->domain.host,
@@ -207,7 +212,8 @@ static enum err open_lanes(struct server *server, struct fail *fail)
         .workers = server->workers,
         .observer = &observer,
         .health = &server->health,
-        .limits = http_limits_of(settings, (unsigned)((settings->max_connections + count - 1) / count)),
+        .limits =
+            http_limits_of(settings, (unsigned)((settings->max_connections + count - 1) / count)),
         .group = server->group,
         .home = server->loop,
         .drained = server_lane_drained,
@@ -270,7 +276,8 @@ static enum err open_admin(struct server *server, struct fail *fail)
         .server_name = STR("pail"),
     });
     for (size_t i = 0; i < server->admin_listeners.count; i++)
-        if (http_server_listen(server->admin_server, server->admin_listeners.item[i].fd, server->tls) != OK)
+        if (http_server_listen(server->admin_server, server->admin_listeners.item[i].fd,
+                               server->tls) != OK)
             return fail_set(fail, ERR_IO, "admin_listen", "the system refuses to watch a listener");
     return OK;
 }
@@ -293,7 +300,8 @@ static enum err open_all(struct server *server, struct fail *fail)
     return server_prepare_run(server);
 }
 
-enum err server_open(const struct server_options *options, struct server **out_server, struct fail *fail)
+enum err server_open(const struct server_options *options, struct server **out_server,
+                     struct fail *fail)
 {
     struct server *server = mem_new(struct server);
     server->input = options->input;

@@ -13,13 +13,14 @@
 struct server;
 
 struct server_options {
-    const struct settings_input *input;    /* borrowed: read again for a reload */
+    const struct settings_input *input;     /* borrowed: read again for a reload */
     const struct settings_loaded *settings; /* copied; what it points to outlives the server */
     enum log_format log_format; /* of the log, which is configured already, and of the access log */
 };
 
 /* Opens everything; nothing is accepted yet. The reason of a failure is a sentence for people in fail. */
-enum err server_open(const struct server_options *options, struct server **out_server, struct fail *fail);
+enum err server_open(const struct server_options *options, struct server **out_server,
+                     struct fail *fail);
 
 /* What is to be told at start. */
 const struct listeners *server_s3_listeners(const struct server *server);

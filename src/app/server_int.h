@@ -13,7 +13,8 @@
 struct server {
     const struct settings_input *input;
     enum log_format log_format;
-    pthread_mutex_t settings_lock; /* of `settings` and `kept`: a reload on a worker, a look from another */
+    pthread_mutex_t
+        settings_lock; /* of `settings` and `kept`: a reload on a worker, a look from another */
     struct settings_loaded settings;
     struct arena *kept; /* what taken-over settings point to */
     bool has_folder;

@@ -25,7 +25,8 @@ enum { JANITOR_MS = 1000, WATCH_MS = 5000, CERTIFICATE_MS = 10000, RELOAD_ARENA_
 /* ---- Reload ---- */
 
 /* Takes over what may change, and tells what may not. The arena of the new values is kept while one of them is in use. */
-static void take_settings(struct server *server, const struct settings_loaded *fresh, struct arena *arena)
+static void take_settings(struct server *server, const struct settings_loaded *fresh,
+                          struct arena *arena)
 {
     struct settings before = server->settings.values;
     size_t count;
@@ -57,7 +58,8 @@ static enum err reload_locked(struct server *server, struct fail *fail)
     }
     take_settings(server, &fresh, arena);
     /* The words of the setting stand in the order of enum log_level. */
-    log_configure((enum log_level)server->settings.values.log_level, server->log_format, STDERR_FILENO);
+    log_configure((enum log_level)server->settings.values.log_level, server->log_format,
+                  STDERR_FILENO);
     return OK;
 }
 
@@ -78,7 +80,8 @@ enum err server_reload(struct server *server, struct fail *fail)
 static void reload_now(struct server *server)
 {
     char state[64];
-    (void)snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_mono_us());
+    (void)snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%lld",
+                   (long long)clock_mono_us());
     notify_manager(state);
     struct fail fail = {0};
     (void)server_reload(server, &fail); /* told there */
@@ -105,7 +108,8 @@ void server_lane_drained(struct lane *lane)
 static void drain_time_is_over(struct timer *timer)
 {
     struct server *server = container_of(timer, struct server, drain_timer);
-    log_event(LOG_WARN, "server", "requests still ran when drain_timeout was over; they are broken off");
+    log_event(LOG_WARN, "server",
+              "requests still ran when drain_timeout was over; they are broken off");
     loop_stop(server->loop);
 }
 
@@ -177,10 +181,11 @@ static enum err watch_certificate(void *context, struct fail *fail)
     return OK;
 }
 
-static void start_periodic(struct server *server, struct periodic *periodic, const char *name, int64_t interval_ms,
-                           enum err (*run)(void *context, struct fail *fail))
+static void start_periodic(struct server *server, struct periodic *periodic, const char *name,
+                           int64_t interval_ms, enum err (*run)(void *context, struct fail *fail))
 {
-    *periodic = (struct periodic){.name = name, .interval_ms = interval_ms, .run = run, .context = server};
+    *periodic =
+        (struct periodic){.name = name, .interval_ms = interval_ms, .run = run, .context = server};
     periodic_start(periodic, server->loop, server->workers);
 }
 
