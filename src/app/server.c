@@ -12,6 +12,8 @@
 #include "app/settings_text.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "store/local/local_engine.h"
+#include "store/local/local_engine.h"
 #include "store/mem/mem_engine.h"
 
 enum {
@@ -53,8 +55,8 @@ static enum err open_engine(struct server *server, struct fail *fail)
         TRY(make_folders(settings->data_dir, fail));
     if (settings->engine == SETTING_ENGINE_MEM)
         return mem_engine_open(&server->engine);
-    return fail_set(fail, ERR_NOT_IMPLEMENTED, "engine",
-                    "the local engine is not part of this build");
+    const struct local_options options = {.data_dir = settings->data_dir.ptr};
+    return local_engine_open(&options, &server->engine, fail);
 }
 
 /* ---- Keys and users ---- */
