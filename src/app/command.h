@@ -24,6 +24,8 @@ enum exit_code run_user(const struct command *command, const char *const *argume
 enum exit_code run_key(const struct command *command, const char *const *argument, size_t count);
 enum exit_code run_config(const struct command *command, const char *const *argument, size_t count);
 enum exit_code run_bench(const struct command *command, const char *const *argument, size_t count);
+enum exit_code run_rebuild(const struct command *command, const char *const *argument,
+                           size_t count);
 enum exit_code run_version(const struct command *command, const char *const *argument,
                            size_t count);
 void help_serve(const struct command *command);
@@ -31,6 +33,7 @@ void help_user(const struct command *command);
 void help_key(const struct command *command);
 void help_config(const struct command *command);
 void help_bench(const struct command *command);
+void help_rebuild(const struct command *command);
 void help_version(const struct command *command);
 
 /* "pail: " and the sentence, to standard error. */
