@@ -58,7 +58,7 @@ static enum err create_apply(struct update *update, struct tx *tx)
         return err;
     create->row = (struct bucket_row){
         .name = create->name,
-        .id = object_id_new(),
+        .id = store_id_new(create->op.store),
         .created_ms = (uint64_t)clock_real_ms(),
         .owner = create->owner,
         .region = create->region,

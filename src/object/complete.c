@@ -158,7 +158,7 @@ static enum err manifest_make(struct completion *c, struct object_row *row)
 {
     if (c->size == 0)
         return OK;
-    struct manifest_row manifest = {.id = object_id_new(), .reference_count = 1, .size = c->size};
+    struct manifest_row manifest = {.id = store_id_new(c->args->op.store), .reference_count = 1, .size = c->size};
     uint64_t offset = 0;
     for (size_t i = 0; i < c->args->part_count; i++) {
         TRY(pieces_put(c, manifest.id, i, offset));

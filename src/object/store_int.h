@@ -2,6 +2,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "object/budget.h"
 #include "object/pins.h"
@@ -16,7 +17,12 @@ struct store {
     struct budget upload_budget;   /* bytes of I/O buffers */
     struct budget download_budget;
     struct pins pins;
+    _Atomic uint64_t last_id;
 };
+
+/* A new id for a bucket, an upload, a manifest: 42 bits of milliseconds, 22 random bits; above every one that this store has given
+ * before, so that no two are the same. Several processes on one database have only the random bits between them. Any thread. */
+uint64_t store_id_new(struct store *store);
 
 /* Fills the operation's shared part and hands it to the engine. */
 void obj_op_start(struct obj_op *op, enum update_flags flags,

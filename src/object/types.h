@@ -50,6 +50,3 @@ enum {
 #define PUT_MAX_BYTES (UINT64_C(5) << 30)
 #define COPY_MAX_BYTES (UINT64_C(5) << 30)
 #define OBJECT_MAX_BYTES (UINT64_C(5) << 40)
-
-/* A new id for a bucket, an upload, a manifest: 42 bits of milliseconds, 22 random bits; ascends with time. */
-uint64_t object_id_new(void);

@@ -31,7 +31,7 @@ static enum err create_apply(struct update *update, struct tx *tx)
     struct bucket_row bucket;
     TRY(bucket_get(tx, create->bucket, create->op.arena, &bucket));
     create->row.bucket_id = bucket.id;
-    create->row.id = object_id_new();
+    create->row.id = store_id_new(create->op.store);
     create->row.created_ms = (uint64_t)clock_real_ms();
     TRY(row_put(tx, TABLE_upload, &create->row));
     return usage_add(tx, bucket.id, &(struct usage_change){.upload_count = 1}, create->op.arena);
