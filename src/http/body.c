@@ -110,7 +110,7 @@ static enum step receive(struct http_connection *c, struct http_exchange *x)
     size_t size = read_size(c, x);
     enum err err = connection_fill(c, size);
     if (err == OK) {
-        if (c->input.len == size && x->body_read_bytes < SCRATCH_BYTES / 2)
+        if (c->input.len == size && x->body_read_bytes < BODY_READ_MAX_BYTES)
             x->body_read_bytes *= 2;
         return STEP_AGAIN;
     }
@@ -163,7 +163,7 @@ enum step service_step(struct http_connection *c)
         return connection_break(c);
     if (x->interim.len > 0) {
         enum step step = send_interim(c, x);
-        if (x->interim.len > 0)
+        if (step != STEP_AGAIN || c->phase != PHASE_SERVICE)
             return step;
     }
     if (x->reply.is_sent) {

@@ -77,6 +77,11 @@ bool http_is_lost(const struct http_exchange *x)
     return x->is_lost;
 }
 
+bool http_is_half_closed(const struct http_exchange *x)
+{
+    return x->is_lost || x->connection->conn.is_peer_done;
+}
+
 void *http_context(const struct http_exchange *x)
 {
     return x->context;

@@ -32,9 +32,10 @@ enum {
     /* One read of a head: enough for nearly every request with its small body; also what a client can make one connection
      * keep by sending ahead. */
     HEAD_READ_BYTES = 32 * 1024,
-    /* Reads of a body begin here, double up to the scratch while the sink takes everything, and fall back to the minimum
+    /* Reads of a body begin here, double up to the maximum while the sink takes everything, and fall back to the minimum
      * when it does not: what a full sink leaves over must be kept. */
     BODY_READ_BYTES = 64 * 1024,
+    BODY_READ_MAX_BYTES = 128 * 1024,
     BODY_READ_MIN_BYTES = 16 * 1024,
     /* Read beyond the end of a body of known length, so that a short read proves that the socket is empty. */
     BODY_READ_AHEAD_BYTES = 4 * 1024,

@@ -205,7 +205,12 @@ void http_reply_send(struct http_exchange *x)
 
 /* ---- Sealing ---- */
 
-/* RFC 9110 8.6 and 6.4.1: which replies carry a length, and which a body. */
+/* RFC 9110 6.4.1 and 8.6: which replies never have a body, which carry a length, and which a body. */
+static bool is_bodiless(const struct http_exchange *x)
+{
+    return x->reply.status == 204 || x->reply.status == 304 || str_eq(x->request.method, STR("HEAD"));
+}
+
 static bool has_length(const struct http_exchange *x)
 {
     const struct reply *reply = &x->reply;
@@ -213,21 +218,20 @@ static bool has_length(const struct http_exchange *x)
         return false;
     if (reply->status == 304)
         return reply->kind == REPLY_LENGTH_ONLY;
-    bool is_head = str_eq(x->request.method, STR("HEAD"));
-    return !is_head || reply->kind != REPLY_EMPTY;
+    return !is_bodiless(x) || reply->kind != REPLY_EMPTY;
 }
 
 static bool has_body(const struct http_exchange *x)
 {
-    const struct reply *reply = &x->reply;
-    bool is_forbidden = reply->status == 204 || reply->status == 304 || str_eq(x->request.method, STR("HEAD"));
-    return !is_forbidden && reply->kind != REPLY_LENGTH_ONLY && reply->length > 0;
+    if (is_bodiless(x))
+        return false;
+    assert(x->reply.kind != REPLY_LENGTH_ONLY); /* the client would wait for a body that never comes */
+    return x->reply.length > 0;
 }
 
 void reply_seal(struct http_exchange *x, bool must_close)
 {
     struct reply *reply = &x->reply;
-    assert(reply->kind != REPLY_LENGTH_ONLY || reply->length == 0 || !has_length(x) || !has_body(x));
     if (has_length(x))
         head_append_u64(x, STR("Content-Length"), reply->length);
     head_append(x, server_date_line(x->connection->server));

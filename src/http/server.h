@@ -7,7 +7,8 @@
  *
  * Rules
  *  1. The service owes every exchange exactly one http_reply_send, at once or later, even after the connection is lost
- *     (http_is_lost): the server then drops the answer. Between on_head and the reply the exchange stays valid.
+ *     (http_is_lost): the server then drops the answer. Between on_head and the reply the exchange stays valid. No call of the
+ *     service makes the server call back from inside it.
  *  2. The body is asked for at most once, before the reply. Only then "100 Continue" is sent, if the client waits for it: a
  *     refused request costs no body. A body that was not asked for, or not read to its end, is drained up to a limit after the reply;
  *     past the limit the connection is closed after the reply.
@@ -81,7 +82,9 @@ struct arena *http_arena(struct http_exchange *x); /* lives as long as the excha
 struct loop *http_loop(struct http_exchange *x);
 struct http_service *http_service(struct http_exchange *x);
 str http_peer(const struct http_exchange *x);      /* "192.0.2.1:4711" or "[2001:db8::1]:4711" */
-bool http_is_lost(const struct http_exchange *x);  /* the client is gone: work for it may be given up */
+bool http_is_lost(const struct http_exchange *x);  /* the client is gone (reset): work for it may be given up */
+/* The client has closed its sending side. Most often it is gone, but it may be waiting for its answer, so the answer is sent. */
+bool http_is_half_closed(const struct http_exchange *x);
 void *http_context(const struct http_exchange *x); /* the service's own pointer, null at on_head */
 void http_set_context(struct http_exchange *x, void *context);
 
@@ -102,7 +105,7 @@ void http_reply_length_only(struct http_exchange *x, uint64_t length);
 void http_reply_body(struct http_exchange *x, str body);                    /* borrowed until on_done; sets Content-Length */
 void http_reply_source(struct http_exchange *x, struct http_source *source, uint64_t length); /* sets Content-Length */
 void http_reply_close(struct http_exchange *x); /* close the connection after this reply */
-void http_reply_send(struct http_exchange *x);
+void http_reply_send(struct http_exchange *x); /* on_done comes later, never from inside the call */
 /* The source has a piece. Loop thread. */
 void http_source_ready(struct http_exchange *x);
 
@@ -140,5 +143,5 @@ struct http_server *http_server_new(const struct http_server_options *options);
 enum err http_server_listen(struct http_server *server, int listen_fd, struct tls_context *tls);
 /* Stops accepting and closes idle connections; running exchanges finish, `done` comes when none is left. */
 void http_server_drain(struct http_server *server, void (*done)(void *context), void *context);
-void http_server_free(struct http_server *server); /* breaks off what still runs; loop must not be running */
+void http_server_free(struct http_server *server); /* breaks off what still runs; the loop is not running, nor run again */
 unsigned http_server_connection_count(const struct http_server *server);

@@ -118,6 +118,15 @@ static enum err note_write(struct conn *conn, ssize_t put, size_t *out_len)
     return ERR_IO;
 }
 
+static size_t total_of(const struct iovec *piece, int count)
+{
+    size_t total = 0;
+    for (int i = 0; i < count; i++)
+        total += piece[i].iov_len;
+    return total;
+}
+
+/* A short write has filled the socket, so the next event is sure to come: epoll(7), edge-triggered. */
 enum err conn_write(struct conn *conn, const struct iovec *piece, int count, bool more, size_t *out_len)
 {
     if (conn->tls != NULL)
@@ -127,7 +136,10 @@ enum err conn_write(struct conn *conn, const struct iovec *piece, int count, boo
     do {
         put = sendmsg(conn->watch.fd, &message, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
     } while (put < 0 && errno == EINTR);
-    return note_write(conn, put, out_len);
+    TRY(note_write(conn, put, out_len));
+    if (*out_len < total_of(piece, count))
+        conn->is_writable = false;
+    return OK;
 }
 
 enum err conn_write_file(struct conn *conn, int fd, uint64_t offset, uint64_t length, size_t *out_len)

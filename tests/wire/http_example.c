@@ -295,7 +295,7 @@ static void get_status(struct call *call)
     uint64_t status = number_after(request, STR("/status/"));
     http_reply_begin(call->x, status >= 200 && status <= 599 ? (int)status : 400);
     uint64_t length = query_number(request, "length", UINT64_MAX);
-    if (length != UINT64_MAX)
+    if (length != UINT64_MAX && (status == 304 || str_eq(request->method, STR("HEAD"))))
         http_reply_length_only(call->x, length);
     http_reply_send(call->x);
 }
