@@ -36,8 +36,10 @@ def pytest_collection_modifyitems(config, items):
     kept, dropped = [], []
     for item in items:
         engine = item.callspec.params.get("engine") if hasattr(item, "callspec") else None
-        meaningless = engine == "mem" and item.get_closest_marker("durable")
-        meaningless |= FOREIGN and bool(item.get_closest_marker("own_server"))
+        meaningless = bool(
+            (engine == "mem" and item.get_closest_marker("durable"))
+            or (FOREIGN and item.get_closest_marker("own_server"))
+        )
         unasked = item.get_closest_marker("slow") and "slow" not in (config.option.markexpr or "")
         (dropped if meaningless or unasked else kept).append(item)
     if dropped:

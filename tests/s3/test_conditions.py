@@ -24,7 +24,7 @@ def stored(client, shared_bucket):
 
 
 def http_date(moment):
-    return email.utils.format_datetime(moment, usegmt=True)
+    return email.utils.format_datetime(moment.astimezone(datetime.timezone.utc), usegmt=True)
 
 
 # name → header; "same", "before" and "after" stand for times around the modification

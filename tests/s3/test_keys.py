@@ -97,11 +97,10 @@ def test_key(client, shared_bucket, key):
     assert client.put_object(Bucket=shared_bucket, Key=key, Body=body)["ETag"] == checksums.etag(body)
     assert read(client, shared_bucket, key) == body
     assert client.head_object(Bucket=shared_bucket, Key=key)["ContentLength"] == len(body)
-    for page in (
-        client.list_objects(Bucket=shared_bucket, Prefix=key),
-        client.list_objects_v2(Bucket=shared_bucket, Prefix=key),
-    ):
-        assert keys_of(page) == [key] and page["Prefix"] == key
+    # The answer of the first version does not encode the prefix, so it is not looked at.
+    assert keys_of(client.list_objects(Bucket=shared_bucket, Prefix=key, MaxKeys=5)) == [key]
+    page = client.list_objects_v2(Bucket=shared_bucket, Prefix=key)
+    assert (keys_of(page), page["Prefix"]) == ([key], key)
     versions = client.list_object_versions(Bucket=shared_bucket, Prefix=key)["Versions"]
     assert [one["Key"] for one in versions] == [key]
     copied = "copy/" + key[:900]

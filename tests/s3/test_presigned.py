@@ -39,7 +39,7 @@ def test_boto3(client, bucket):
     assert (head.status_code, head.headers["Content-Length"]) == (200, "6")
     assert requests.head(url, timeout=30).status_code == 403, "the method is signed"
     listing = requests.get(client.generate_presigned_url("list_objects_v2", Params={"Bucket": bucket}), timeout=30)
-    assert "sp ace/ü+&amp;?.txt" in listing.text
+    assert "sp ace/ü+&amp;?.txt" in listing.content.decode()
     gone = requests.delete(client.generate_presigned_url("delete_object", Params=where), timeout=30)
     assert gone.status_code == 204
 

@@ -13,7 +13,7 @@ import time
 ROOT_KEYS = {"access_key": "rootrootrootroot", "secret_key": "root-secret-of-the-tests-0123456789"}
 START_SECONDS = 60
 STOP_SECONDS = 60
-ADDRESS = re.compile(r"https?://(?:[\w.-]+|\[[0-9a-fA-F:]+\]):\d+")
+LISTENS = re.compile(r"^pail: (S3|admin) on (https?://\S+)$", re.M)
 
 
 def clean_environment():
@@ -70,9 +70,9 @@ class Server:
     def _addresses(self, begin):
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            found = ADDRESS.findall(self.log(begin))
-            if len(found) >= 2:
-                return found[0], found[1]
+            found = dict(LISTENS.findall(self.log(begin)))
+            if len(found) == 2:
+                return found["S3"], found["admin"]
             if self.process.poll() is not None:
                 raise RuntimeError(f"the server ended with {self.process.returncode}:\n{self.log(begin)}")
             time.sleep(0.02)
@@ -115,20 +115,18 @@ class Server:
         """Runs a command of the CLI as root, and returns what it prints as JSON."""
         environment = {
             **clean_environment(),
-            "PAIL_ADMIN_URL": self.admin,
-            "PAIL_ACCESS_KEY": ROOT_KEYS["access_key"],
-            "PAIL_SECRET_KEY": ROOT_KEYS["secret_key"],
+            "PAIL_ROOT_ACCESS_KEY": ROOT_KEYS["access_key"],
+            "PAIL_ROOT_SECRET_KEY": ROOT_KEYS["secret_key"],
         }
-        done = subprocess.run(
-            [self.binary, *words, "--json"], env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
+        command = [self.binary, *words, "--endpoint", self.admin, "--json"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, f"pail {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
         return json.loads(done.stdout) if done.stdout.strip() else None
 
     def make_user(self, name):
         """Returns name, canonical_id, access_key and secret_key of a new user."""
         user = self.cli("user", "create", name)
-        keys = self.cli("key", "create", "--user", name)
+        keys = self.cli("key", "create", name)
         return {**user, **keys, "name": name}
 
 
