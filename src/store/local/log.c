@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/rand.h"
 #include "store/local/log_int.h"
 
 enum {
@@ -134,6 +135,7 @@ enum err store_log_open(const struct store_log_options *options, struct store_lo
     log->segment_bytes = (options->segment_bytes + SIZE_GRANULARITY - 1) / SIZE_GRANULARITY *
                          (uint64_t)SIZE_GRANULARITY;
     assert(log->segment_bytes > SEGMENT_HEADER_SIZE);
+    log->salt = rand_u64();
     pthread_mutex_init(&log->mutex, NULL);
     pthread_mutex_init(&log->prepare_mutex, NULL);
     enum err err = list_files(log, fail);
@@ -300,10 +302,13 @@ static enum err activate_next(struct store_log *log, uint64_t min_size)
 }
 
 /* What a write without room has left is never taken for records: the next one is written over its beginning, and the chain
- * does not lead to the rest. After any other failure nobody knows what the file holds. */
-static enum err write_at_end(const struct store_log *log, str bytes)
+ * does not lead to the rest, even if that one is equal but for the salt. After any other failure nobody knows what the file
+ * holds. */
+static enum err write_at_end(struct store_log *log, str bytes)
 {
     enum err err = io_write(log->dir.io, log->active->fd, bytes.ptr, bytes.len, log->end_offset);
+    if (err != OK)
+        log->salt = rand_u64();
     return err == OK || err == ERR_NO_SPACE ? err : ERR_IO;
 }
 
@@ -317,6 +322,7 @@ static enum err seal_active(struct store_log *log)
         .sequence = log->sequence + 1,
         .durable = log->durable,
         .chain = log->chain,
+        .salt = log->salt,
     };
     record_encode(&record, bytes);
     TRY(write_at_end(log, str_of(bytes, sizeof(bytes))));
@@ -362,6 +368,7 @@ static struct record encode_records(const struct store_log *log, struct log_batc
             .sequence = record.sequence + 1,
             .durable = log->durable,
             .chain = record.check,
+            .salt = log->salt,
         };
         record_encode(&record, batch->bytes.ptr + offset);
     }

@@ -32,6 +32,7 @@ struct store_log {
     uint64_t sequence; /* of the last record that was written */
     uint64_t durable;  /* of the last record that was synced */
     uint32_t chain;
+    uint64_t salt; /* random; another one at each start, and when a write failed */
 };
 
 /* Its descriptor stays open until it is let go. ERR_WOULD_BLOCK, ERR_CORRUPT. */

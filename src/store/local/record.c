@@ -80,6 +80,7 @@ void record_encode(struct record *record, char *bytes)
     put_le64(bytes + 32, record->durable);
     put_le32(bytes + 40, record->change_count);
     put_le32(bytes + 44, record->chain);
+    put_le64(bytes + 48, record->salt);
     record->check = check_of(bytes, record->payload_length);
     put_le32(bytes + 4, record->check);
 }
@@ -100,6 +101,7 @@ enum err record_header_decode(str bytes, struct record *out_record)
         .durable = get_le64(bytes.ptr + 32),
         .change_count = get_le32(bytes.ptr + 40),
         .chain = get_le32(bytes.ptr + 44),
+        .salt = get_le64(bytes.ptr + 48),
         .check = get_le32(bytes.ptr + 4),
     };
     return OK;

@@ -7,7 +7,7 @@
 
 enum {
     SEGMENT_HEADER_SIZE = 4096, /* with its second copy */
-    RECORD_HEADER_SIZE = 48,
+    RECORD_HEADER_SIZE = 56,
     RECORD_ALIGNMENT = 512, /* of batches */
     STORE_ID_SIZE = 16,
 };
@@ -36,6 +36,8 @@ struct record {
     uint64_t sequence;
     uint64_t durable;
     uint32_t chain; /* the check of the record before it */
+    uint64_t
+        salt; /* makes its check another one than that of an equal record which was lost in its place */
     uint32_t check; /* its own; set by both functions */
 };
 
