@@ -232,21 +232,22 @@ static void begin_run(struct job *job)
 static void begin_done(struct job *job)
 {
     struct body *body = container_of(job, struct body, step);
-    body->job_count--;
     body->extent_state = body->step_result == OK ? EXTENT_OPEN : EXTENT_NONE;
     if (body->step_result != OK)
         fail_with(body, body->step_result);
+    /* This job counts until the list is empty: else a buffer that is let go could be the body's end. */
     list_for_each(link, &body->unwritten)
     {
         struct io_buffer *buffer = container_of(link, struct io_buffer, link);
         list_remove(link);
-        if (body->extent_state == EXTENT_OPEN) {
+        if (body->extent_state == EXTENT_OPEN && !body->is_closing) {
             write_submit(buffer);
         } else {
             body->job_count++; /* buffer_unuse counts it down: it stands for the write that does not come */
             buffer_unuse(buffer);
         }
     }
+    body->job_count--;
     body_advance(body);
 }
 

@@ -1,5 +1,7 @@
 #include "world.h"
 
+#include <unistd.h>
+
 #include "base/mem.h"
 #include "fault_engine.h"
 #include "subject.h"
@@ -113,6 +115,25 @@ void client_wait(struct client *client, const bool *flag)
         loop_run(client->loop);
 }
 
+struct pause {
+    struct task task;
+    struct client *client;
+};
+
+static void stop_loop(struct task *task)
+{
+    loop_stop(container_of(task, struct pause, task)->client->loop);
+}
+
+void client_pause(struct client *client)
+{
+    enum { PAUSE_US = 30 * 1000 };
+    struct pause pause = {.task.run = stop_loop, .client = client};
+    usleep(PAUSE_US);
+    loop_post(client->loop, &pause.task);
+    loop_run(client->loop);
+}
+
 static void tell_op_done(struct task *task)
 {
     struct pending *pending = container_of(task, struct pending, task);
@@ -169,6 +190,16 @@ static void feeder_ready(void *context)
     loop_stop(feeder->client->loop);
 }
 
+static void feeder_closed(void *context)
+{
+    struct feeder *feeder = context;
+    assert_false(feeder->is_closed);
+    feeder->is_closed = true;
+    loop_stop(feeder->client->loop);
+    if (feeder->is_hasty)
+        arena_reset(feeder->client->arena);
+}
+
 static void feeder_done(void *context, enum err err)
 {
     struct feeder *feeder = context;
@@ -176,14 +207,8 @@ static void feeder_done(void *context, enum err err)
     feeder->is_done = true;
     feeder->result = err;
     loop_stop(feeder->client->loop);
-}
-
-static void feeder_closed(void *context)
-{
-    struct feeder *feeder = context;
-    assert_false(feeder->is_closed);
-    feeder->is_closed = true;
-    loop_stop(feeder->client->loop);
+    if (feeder->is_hasty)
+        body_close(feeder->body, feeder_closed);
 }
 
 struct body *feeder_begin(struct feeder *feeder, struct client *client, struct body_options options)
@@ -213,16 +238,26 @@ void feeder_write(struct feeder *feeder, str bytes, size_t write_bytes)
     }
 }
 
-enum err feeder_finish(struct feeder *feeder)
+void feeder_finish_begin(struct feeder *feeder)
 {
     body_finish(feeder->body, feeder_done);
+}
+
+enum err feeder_finish(struct feeder *feeder)
+{
+    feeder_finish_begin(feeder);
     client_wait(feeder->client, &feeder->is_done);
     return feeder->result;
 }
 
-void feeder_close(struct feeder *feeder)
+void feeder_close_begin(struct feeder *feeder)
 {
     body_close(feeder->body, feeder_closed);
+}
+
+void feeder_close(struct feeder *feeder)
+{
+    feeder_close_begin(feeder);
     client_wait(feeder->client, &feeder->is_closed);
 }
 

@@ -58,6 +58,8 @@ void client_init(struct client *client, struct store *store);
 void client_release(struct client *client);
 /* Runs the loop until *flag; what sets it calls loop_stop, too. */
 void client_wait(struct client *client, const bool *flag);
+/* Runs what has been posted to the loop within some milliseconds. */
+void client_pause(struct client *client);
 
 /* A change under way: give `change.op = client_op(client, &pending)`, start it, and wait. */
 struct pending {
@@ -104,12 +106,15 @@ struct feeder {
     struct client *client;
     struct body *body;
     bool is_ready, is_done, is_closed;
+    bool is_hasty;  /* as a server: closes the body when it is done, and resets the arena when it is closed */
     unsigned waits; /* how often the body took less than it was offered */
     enum err result;
 };
 struct body *feeder_begin(struct feeder *feeder, struct client *client, struct body_options options);
 void feeder_write(struct feeder *feeder, str bytes, size_t write_bytes);
+void feeder_finish_begin(struct feeder *feeder);
 enum err feeder_finish(struct feeder *feeder);
+void feeder_close_begin(struct feeder *feeder);
 void feeder_close(struct feeder *feeder);
 
 /* ---- Multipart ---- */

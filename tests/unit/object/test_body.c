@@ -1,0 +1,344 @@
+/* Aim: a body ends as the bytes that were written to it, whatever their number and their cuts; many at once share a budget and all
+ * come through; and one that is given up at any stage, or meets a failing disk at any call, leaves neither bytes nor buffers. */
+#include "audit.h"
+#include "event/thread.h"
+#include "fault_engine.h"
+#include "object/store_int.h"
+#include "base/mem.h"
+
+enum { INLINE_MAX = 64 << 10, MIB = 1 << 20 };
+
+static const size_t sizes[] = {
+    0,   1,       4095,       4096,        16384,       16385,       INLINE_MAX - 1,
+    INLINE_MAX, INLINE_MAX + 1, MIB - 1, MIB, MIB + 1, 5 * MIB, 5 * MIB + 1,
+};
+
+static void check_budget_is_free(struct store *store)
+{
+    assert_int_equal(store->upload_budget.free_bytes, store->upload_budget.total_bytes);
+    assert_true(list_is_empty(&store->upload_budget.waiting));
+}
+
+/* What the body holds, whether inline or in its extent. */
+static void check_content(struct client *client, const struct body *body, str bytes, bool is_extent)
+{
+    assert_int_equal(body_length(body), bytes.len);
+    const struct extent_row *row = body_extent(body);
+    assert_int_equal(row != NULL, is_extent);
+    if (row == NULL) {
+        assert_true(body_inline(body).len == bytes.len);
+        assert_true(str_eq(body_inline(body), bytes));
+        return;
+    }
+    assert_int_equal(body_inline(body).len, 0);
+    assert_int_equal(row->length, bytes.len);
+    struct extent_reader *reader;
+    enum { READ_BYTES = 8 << 20 };
+    char *buffer = mem_alloc_aligned(4096, READ_BYTES);
+    assert_ok(extent_open(store_engine(client->store), row, VIEW_WAIT, &reader));
+    for (uint64_t at = 0; at < bytes.len;) {
+        str data;
+        assert_ok(extent_read(reader, at, buffer, READ_BYTES, VIEW_WAIT, &data));
+        assert_true(str_eq(data, str_slice(bytes, at, at + data.len)));
+        at += data.len;
+    }
+    extent_close(reader);
+    mem_free(buffer);
+}
+
+static void check_digests(const struct body *body, digest_set wanted, str bytes)
+{
+    struct digest digest;
+    digest_init(&digest, wanted);
+    digest_update(&digest, bytes.ptr, bytes.len);
+    digest_finish(&digest);
+    assert_memory_equal(body_digest(body)->md5_value, digest.md5_value, MD5_SIZE);
+    for (enum checksum_kind kind = CHECKSUM_CRC32; kind < CHECKSUM_KIND_END; kind++)
+        if ((wanted & DIGEST_BIT(kind)) != 0)
+            assert_str(digest_checksum(body_digest(body), kind), digest_checksum(&digest, kind));
+    digest_release(&digest);
+}
+
+static void test_sizes(void **state)
+{
+    struct world *world = *state;
+    struct client *client = &world->client;
+    static const struct {
+        bool is_unknown, must_be_extent;
+        digest_set digests;
+        size_t write_bytes;
+    } ways[] = {
+        {false, false, 0, 0},
+        {true, false, 0, 0},
+        {false, true, 0x3e, 0},
+        {true, true, DIGEST_BIT(CHECKSUM_SHA256), 300001},
+        {false, false, 0x3e, 4097},
+    };
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        for (size_t k = 0; k < COUNT_OF(ways); k++) {
+            struct feeder feeder;
+            str bytes = bytes_of(client->arena, i, sizes[i]);
+            const struct body *body =
+                feeder_begin(&feeder, client,
+                             (struct body_options){.length = ways[k].is_unknown ? BODY_LENGTH_UNKNOWN : sizes[i],
+                                                   .digests = ways[k].digests,
+                                                   .must_be_extent = ways[k].must_be_extent});
+            feeder_write(&feeder, bytes, ways[k].write_bytes);
+            assert_ok(feeder_finish(&feeder));
+            bool is_extent = sizes[i] > 0 && (ways[k].must_be_extent || sizes[i] > INLINE_MAX);
+            check_content(client, body, bytes, is_extent);
+            check_digests(body, ways[k].digests, bytes);
+            feeder_close(&feeder);
+            check_budget_is_free(client->store);
+            arena_reset(client->arena);
+        }
+    }
+}
+
+/* A body of known length takes no more memory than it needs. */
+static void test_small_bodies_take_little(void **state)
+{
+    struct world *world = *state;
+    struct client *client = &world->client;
+    struct budget *budget = &client->store->upload_budget;
+    struct feeder feeder;
+    feeder_begin(&feeder, client, (struct body_options){.length = 5000});
+    feeder_write(&feeder, bytes_of(client->arena, 1, 5000), 0);
+    assert_int_equal(budget->total_bytes - budget->free_bytes, 8192);
+    assert_ok(feeder_finish(&feeder));
+    feeder_close(&feeder);
+    check_budget_is_free(client->store);
+}
+
+/* ---- Back-pressure ---- */
+
+enum { CROWD = 7, CROWD_THREADS = 3 };
+
+struct crowd {
+    struct store *store;
+    uint64_t seed;
+    unsigned waits;
+};
+
+/* Bodies of one loop, all under way at once, fed in turn by whatever they take. */
+static void feed_crowd(struct client *client, struct crowd *crowd)
+{
+    struct feeder feeder[CROWD];
+    str bytes[CROWD], left[CROWD];
+    struct unit_random random = {.state = crowd->seed};
+    for (size_t i = 0; i < CROWD; i++) {
+        size_t size = unit_random_below(&random, 3 * MIB);
+        left[i] = bytes[i] = bytes_of(client->arena, crowd->seed + i, size);
+        feeder_begin(&feeder[i], client,
+                     (struct body_options){.length = i % 2 == 0 ? size : BODY_LENGTH_UNKNOWN,
+                                           .digests = DIGEST_BIT(i % (CHECKSUM_KIND_END - 1) + 1)});
+    }
+    for (size_t open = CROWD; open > 0;) {
+        bool has_moved = false;
+        for (size_t i = 0; i < CROWD; i++) {
+            if (feeder[i].is_closed)
+                continue;
+            size_t taken = body_write(feeder[i].body, left[i]);
+            crowd->waits += taken < left[i].len;
+            left[i] = str_skip(left[i], taken);
+            has_moved |= taken > 0;
+            if (left[i].len > 0)
+                continue;
+            assert_ok(feeder_finish(&feeder[i]));
+            check_content(client, feeder[i].body, bytes[i], bytes[i].len > INLINE_MAX);
+            feeder_close(&feeder[i]);
+            open--;
+            has_moved = true;
+        }
+        if (!has_moved)
+            loop_run(client->loop); /* until one of them is ready */
+    }
+}
+
+static void run_crowd(void *context)
+{
+    struct crowd *crowd = context;
+    struct client client;
+    client_init(&client, crowd->store);
+    feed_crowd(&client, crowd);
+    client_release(&client);
+}
+
+static void test_many_bodies_and_few_buffers(void **state)
+{
+    (void)state;
+    static const size_t io_buffer_bytes[] = {2 * MIB, 4 * MIB, 6 * MIB + 8192, 512 << 10};
+    for (size_t i = 0; i < COUNT_OF(io_buffer_bytes); i++) {
+        struct world world;
+        world_open(&world, &(struct world_options){.io_buffer_bytes = io_buffer_bytes[i]});
+        struct crowd crowd[CROWD_THREADS];
+        pthread_t thread[CROWD_THREADS];
+        unsigned waits = 0;
+        for (size_t k = 0; k < CROWD_THREADS; k++) {
+            crowd[k] = (struct crowd){.store = world.store, .seed = 100 * i + 10 * k};
+            assert_ok(thread_start(&thread[k], "crowd", run_crowd, &crowd[k]));
+        }
+        for (size_t k = 0; k < CROWD_THREADS; k++) {
+            thread_join(thread[k]);
+            waits += crowd[k].waits;
+        }
+        assert_true(waits > 0); /* else nothing was tried here */
+        check_budget_is_free(world.store);
+        world_close(&world);
+    }
+}
+
+/* Whoever waits for a buffer and gives up does not keep the others waiting. */
+static void test_give_up_waiting(void **state)
+{
+    (void)state;
+    struct world world;
+    world_open(&world, &(struct world_options){.io_buffer_bytes = 2 * MIB});
+    struct client *client = &world.client;
+    struct feeder first, second, third;
+    str bytes = bytes_of(client->arena, 1, MIB / 2);
+    const struct body_options options = {.length = BODY_LENGTH_UNKNOWN};
+    feeder_begin(&first, client, options);
+    feeder_begin(&second, client, options);
+    feeder_begin(&third, client, options);
+    assert_int_equal(body_write(first.body, bytes), bytes.len);
+    assert_int_equal(body_write(second.body, bytes), 0);
+    assert_int_equal(body_write(third.body, bytes), 0);
+    feeder_close(&second);
+    feeder_close(&first);
+    client_wait(client, &third.is_ready);
+    assert_int_equal(body_write(third.body, bytes), bytes.len);
+    feeder_close(&third);
+    assert_false(second.is_ready);
+    check_budget_is_free(world.store);
+    world_close(&world);
+}
+
+/* ---- Given up ---- */
+
+/* An extent that was sealed, or half written, and given up is gone from the disk too. */
+static void check_no_orphans(struct world *world)
+{
+    uint64_t dropped = 0;
+    struct fail fail = {0};
+    if (!world_reopen(world))
+        return;
+    assert_ok(janitor_drop_orphans(world->store, &dropped, &fail));
+    assert_int_equal(dropped, 0);
+}
+
+/* The stages at which a client may go away. */
+enum stage { NEW, WRITING, WRITTEN, FINISHING, FINISHED, STAGE_END };
+
+static void give_up_at(struct client *client, enum stage stage, size_t size)
+{
+    struct feeder feeder;
+    str bytes = bytes_of(client->arena, 1, size);
+    feeder_begin(&feeder, client, (struct body_options){.length = size, .digests = 0x3e});
+    if (stage == WRITING)
+        (void)body_write(feeder.body, str_slice(bytes, 0, size / 2));
+    if (stage >= WRITTEN)
+        feeder_write(&feeder, bytes, 0);
+    if (stage == FINISHING)
+        feeder_finish_begin(&feeder);
+    if (stage == FINISHED)
+        assert_ok(feeder_finish(&feeder));
+    feeder_close(&feeder);
+}
+
+static void test_give_up(void **state)
+{
+    struct world *world = *state;
+    struct client *client = &world->client;
+    for (enum stage stage = NEW; stage < STAGE_END; stage++) {
+        for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+            give_up_at(client, stage, sizes[i]);
+            check_budget_is_free(client->store);
+            arena_reset(client->arena);
+        }
+    }
+    assert_int_equal(count_rows(client, TABLE_extent), 0);
+    check_no_orphans(world);
+}
+
+/* ---- A failing disk ---- */
+
+static void test_failing_calls(void **state)
+{
+    (void)state;
+    struct world world;
+    world_open(&world, &(struct world_options){.has_faults = true});
+    struct client *client = &world.client;
+    assert_ok(create_bucket(client, PHOTOS));
+    assert_ok(put_bytes(client, PHOTOS, STR("a"), STR("former")));
+    static const struct {
+        enum fault_place place;
+        unsigned skip;
+        enum err err;
+    } cases[] = {
+        {FAULT_EXTENT_BEGIN, 0, ERR_NO_SPACE}, {FAULT_EXTENT_WRITE, 0, ERR_IO},        {FAULT_EXTENT_WRITE, 1, ERR_NO_SPACE},
+        {FAULT_EXTENT_WRITE, 4, ERR_IO},       {FAULT_EXTENT_SEAL, 0, ERR_READ_ONLY},  {FAULT_UPDATE, 0, ERR_NO_SPACE},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        str bytes = bytes_of(client->arena, i, 5 * MIB + 1);
+        fault_arm(world.faults, cases[i].place, cases[i].skip, cases[i].err);
+        assert_err(put_bytes(client, PHOTOS, STR("a"), bytes), cases[i].err);
+        assert_object(client, PHOTOS, STR("a"), STR("former"));
+        check_budget_is_free(client->store);
+        assert_ok(put_bytes(client, PHOTOS, STR("b"), bytes));
+        assert_object(client, PHOTOS, STR("b"), bytes);
+        arena_reset(client->arena);
+    }
+    settle(client);
+    assert_int_equal(count_rows(client, TABLE_extent), 1);
+    check_no_orphans(&world);
+    world_close(&world);
+}
+
+/* Several buffers wait for the extent when its beginning fails: none of them may be looked at once the body has ended. */
+static void fail_beginning_late(bool is_given_up)
+{
+    struct world world;
+    world_open(&world, &(struct world_options){.has_faults = true});
+    struct client *client = &world.client;
+    struct feeder feeder;
+    str bytes = bytes_of(client->arena, 1, 3 * MIB);
+    feeder_begin(&feeder, client, (struct body_options){.length = bytes.len});
+    feeder.is_hasty = true;
+    fault_close_gate(world.faults, FAULT_EXTENT_BEGIN);
+    fault_arm(world.faults, FAULT_EXTENT_BEGIN, 0, ERR_IO);
+    assert_int_equal(body_write(feeder.body, bytes), bytes.len);
+    if (is_given_up)
+        feeder_close_begin(&feeder);
+    else
+        feeder_finish_begin(&feeder);
+    client_pause(client); /* the hashing of all three ends before the beginning does */
+    assert_false(feeder.is_done || feeder.is_closed);
+    fault_open_gate(world.faults, FAULT_EXTENT_BEGIN);
+    client_wait(client, &feeder.is_closed);
+    assert_int_equal(feeder.is_done, !is_given_up);
+    assert_err(feeder.result, is_given_up ? OK : ERR_IO);
+    check_budget_is_free(client->store);
+    world_close(&world);
+}
+
+static void test_beginning_fails_late(void **state)
+{
+    (void)state;
+    fail_beginning_late(false);
+    fail_beginning_late(true);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_sizes, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(test_small_bodies_take_little, world_setup, world_teardown),
+        cmocka_unit_test(test_many_bodies_and_few_buffers),
+        cmocka_unit_test(test_give_up_waiting),
+        cmocka_unit_test_setup_teardown(test_give_up, world_setup, world_teardown),
+        cmocka_unit_test(test_failing_calls),
+        cmocka_unit_test(test_beginning_fails_late),
+    };
+    return world_choose(argc, argv) ? cmocka_run_group_tests(tests, NULL, NULL) : 2;
+}
