@@ -72,7 +72,7 @@ prove_run() {
     # Without a network there is no loopback either, hence the address.
     inside '
         chown -R 1000:1000 .
-        unshare --net setpriv --reuid 1000 --regid 1000 --clear-groups timeout -s TERM 20 \
+        unshare --net setpriv --reuid 1000 --regid 1000 --clear-groups timeout --foreground -s TERM 20 \
             ./run --listen 0.0.0.0:0 --admin-listen off >run.log 2>&1 || true
         cat run.log
         grep -q "S3 on http" run.log
