@@ -47,7 +47,8 @@ struct body {
     enum extent_state extent_state;
     struct extent_writer *writer;
     struct list unwritten;
-    struct list spare; /* empty whole buffers, kept for the next bytes: fresh memory costs page faults */
+    struct list
+        spare; /* empty whole buffers, kept for the next bytes: fresh memory costs page faults */
     struct job step; /* begin, seal, drop, or hashing an inline body: one at a time */
     enum err step_result;
     struct extent_row extent;
@@ -67,7 +68,8 @@ static size_t buffer_capacity(const struct body *body)
     if (left == BODY_LENGTH_UNKNOWN || left - body->length >= IO_BUFFER_BYTES)
         return IO_BUFFER_BYTES;
     left -= body->length;
-    return left == 0 ? IO_ALIGNMENT : (size_t)((left + IO_ALIGNMENT - 1) / IO_ALIGNMENT * IO_ALIGNMENT);
+    return left == 0 ? IO_ALIGNMENT
+                     : (size_t)((left + IO_ALIGNMENT - 1) / IO_ALIGNMENT * IO_ALIGNMENT);
 }
 
 static void buffer_new(struct body *body, size_t capacity)
@@ -104,8 +106,7 @@ static void buffer_recycle(struct io_buffer *buffer)
 
 static void spare_free_all(struct body *body)
 {
-    list_for_each(link, &body->spare)
-    {
+    list_for_each (link, &body->spare) {
         list_remove(link);
         buffer_free(container_of(link, struct io_buffer, link));
     }
@@ -150,7 +151,8 @@ static void fail_with(struct body *body, enum err err)
 
 /* ---- Jobs ---- */
 
-static void job_submit(struct body *body, struct job *job, void (*run)(struct job *job), void (*done)(struct job *job))
+static void job_submit(struct body *body, struct job *job, void (*run)(struct job *job),
+                       void (*done)(struct job *job))
 {
     body->job_count++;
     *job = (struct job){.loop = body->options.loop, .run = run, .done = done};
@@ -213,7 +215,8 @@ static void lane_submit(struct io_buffer *buffer, enum digest_lane lane)
         return;
     buffer->use_count++;
     body->job_count++;
-    buffer->hash[lane] = (struct job){.loop = body->options.loop, .run = run[lane], .done = done[lane]};
+    buffer->hash[lane] =
+        (struct job){.loop = body->options.loop, .run = run[lane], .done = done[lane]};
     strand_submit(&body->lane[lane], &buffer->hash[lane]);
 }
 
@@ -236,8 +239,7 @@ static void begin_done(struct job *job)
     if (body->step_result != OK)
         fail_with(body, body->step_result);
     /* This job counts until the list is empty: else a buffer that is let go could be the body's end. */
-    list_for_each(link, &body->unwritten)
-    {
+    list_for_each (link, &body->unwritten) {
         struct io_buffer *buffer = container_of(link, struct io_buffer, link);
         list_remove(link);
         if (body->extent_state == EXTENT_OPEN && !body->is_closing) {
@@ -325,8 +327,7 @@ static void seal_run(struct job *job)
 {
     struct body *body = container_of(job, struct body, step);
     digest_finish(&body->digest);
-    body->step_result =
-        extent_seal(body->writer, body->length, body->options.arena, &body->extent);
+    body->step_result = extent_seal(body->writer, body->length, body->options.arena, &body->extent);
 }
 
 static void seal_done(struct job *job)
@@ -369,7 +370,8 @@ static void drop_run(struct job *job)
 {
     struct body *body = container_of(job, struct body, step);
     if (body->extent_state == EXTENT_SEALED)
-        (void)extent_drop(body->options.store->engine, body->extent.id); /* else found at the next start */
+        (void)extent_drop(body->options.store->engine,
+                          body->extent.id); /* else found at the next start */
     else
         extent_abort(body->writer);
 }

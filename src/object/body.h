@@ -21,10 +21,10 @@ struct body;
 struct body_options {
     struct store *store;
     struct loop *loop;
-    struct arena *arena;     /* the body's own until it is closed */
-    uint64_t length;         /* exactly, or BODY_LENGTH_UNKNOWN */
+    struct arena *arena; /* the body's own until it is closed */
+    uint64_t length;     /* exactly, or BODY_LENGTH_UNKNOWN */
     digest_set digests;
-    bool must_be_extent;     /* parts: never inline (an empty one has no extent) */
+    bool must_be_extent; /* parts: never inline (an empty one has no extent) */
     void (*ready)(void *context);
     void *context;
 };

@@ -26,9 +26,11 @@ static bool looks_like_ipv4(str name)
 /* Amazon S3 user guide, "General purpose bucket naming rules". */
 enum err bucket_name_check(str name)
 {
-    static const str forbidden_prefix[] = {STR_INIT("xn--"), STR_INIT("sthree-"), STR_INIT("amzn-s3-demo-")};
-    static const str forbidden_suffix[] = {STR_INIT("-s3alias"), STR_INIT("--ol-s3"), STR_INIT(".mrap"),
-                                           STR_INIT("--x-s3"), STR_INIT("--table-s3")};
+    static const str forbidden_prefix[] = {STR_INIT("xn--"), STR_INIT("sthree-"),
+                                           STR_INIT("amzn-s3-demo-")};
+    static const str forbidden_suffix[] = {STR_INIT("-s3alias"), STR_INIT("--ol-s3"),
+                                           STR_INIT(".mrap"), STR_INIT("--x-s3"),
+                                           STR_INIT("--table-s3")};
     if (name.len < NAME_MIN_BYTES || name.len > NAME_MAX_BYTES || !is_alnum(name.ptr[0]) ||
         !is_alnum(name.ptr[name.len - 1]) || looks_like_ipv4(name))
         return ERR_BAD_BUCKET_NAME;
@@ -96,10 +98,12 @@ static enum err delete_apply(struct update *update, struct tx *tx)
     struct version_row version;
     TRY(bucket_get(tx, del->name, del->op.arena, &row));
     TRY(must_be_empty(tx, TABLE_object, &(struct object_row){.bucket_id = row.id}, &object));
-    TRY(must_be_empty(tx, TABLE_version, &(struct version_row){.bucket_id = row.id, .sequence = UINT64_MAX},
+    TRY(must_be_empty(tx, TABLE_version,
+                      &(struct version_row){.bucket_id = row.id, .sequence = UINT64_MAX},
                       &version));
     TRY(row_delete(tx, TABLE_bucket, &row));
-    TRY(row_delete(tx, TABLE_owned_bucket, &(struct owned_bucket_row){.owner = row.owner, .name = row.name}));
+    TRY(row_delete(tx, TABLE_owned_bucket,
+                   &(struct owned_bucket_row){.owner = row.owner, .name = row.name}));
     TRY(row_delete(tx, TABLE_usage, &(struct usage_row){.bucket_id = row.id}));
     return garbage_add(tx, GARBAGE_BUCKET, row.id);
 }
@@ -132,7 +136,8 @@ enum err bucket_list(struct tx *tx, const struct bucket_list_args *args, struct 
         }
         if (count == capacity) {
             /* The arena keeps the outgrown halves until the request ends: at most as much again. */
-            struct bucket_entry *grown = arena_new_array(arena, struct bucket_entry, capacity * 2 + 16);
+            struct bucket_entry *grown =
+                arena_new_array(arena, struct bucket_entry, capacity * 2 + 16);
             for (size_t i = 0; i < count; i++)
                 grown[i] = entry[i];
             entry = grown;

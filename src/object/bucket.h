@@ -25,7 +25,7 @@ void bucket_delete_start(struct bucket_delete *del);
 struct bucket_list_args {
     str owner;
     str prefix;
-    str after;        /* names above this one */
+    str after; /* names above this one */
     size_t max_count;
 };
 struct bucket_entry {

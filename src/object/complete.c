@@ -20,7 +20,8 @@ struct completion {
 /* Why AWS refuses a part, for the message. */
 static enum err bad_part(struct completion *c, uint64_t number)
 {
-    return fail_set(&c->args->op.fail, ERR_BAD_PART, "PartNumber", "part %llu", (unsigned long long)number);
+    return fail_set(&c->args->op.fail, ERR_BAD_PART, "PartNumber", "part %llu",
+                    (unsigned long long)number);
 }
 
 static enum err part_check(struct completion *c, size_t index)
@@ -36,14 +37,16 @@ static enum err part_check(struct completion *c, size_t index)
         return bad_part(c, wanted->number);
     /* A part of an upload without a kind may have been protected by another kind than the one that is kept: it was
      * checked when it came. */
-    bool is_comparable = c->upload.checksum_kind != CHECKSUM_NONE || part->checksum_kind == wanted->checksum_kind;
+    bool is_comparable =
+        c->upload.checksum_kind != CHECKSUM_NONE || part->checksum_kind == wanted->checksum_kind;
     if (wanted->checksum.len > 0 && is_comparable &&
         (part->checksum_kind != wanted->checksum_kind || !str_eq(part->checksum, wanted->checksum)))
         return bad_part(c, wanted->number);
     bool is_last = index + 1 == c->args->part_count;
     if (!is_last && part->size < PART_MIN_BYTES)
-        return fail_set(&c->args->op.fail, ERR_ENTITY_TOO_SMALL, "PartNumber", "part %llu has %llu bytes",
-                        (unsigned long long)part->number, (unsigned long long)part->size);
+        return fail_set(&c->args->op.fail, ERR_ENTITY_TOO_SMALL, "PartNumber",
+                        "part %llu has %llu bytes", (unsigned long long)part->number,
+                        (unsigned long long)part->size);
     c->size += part->size;
     return c->size > OBJECT_MAX_BYTES ? ERR_ENTITY_TOO_LARGE : OK;
 }
@@ -129,7 +132,8 @@ static void upload_headers(const struct upload_row *upload, struct object_row *r
 
 /* The pieces of one part; an empty part has none, and is then known by an empty piece of its own only when it is the sole
  * one, which a manifest cannot hold: parts without bytes are simply not there to be asked for. */
-static enum err pieces_put(struct completion *c, uint64_t manifest_id, size_t index, uint64_t offset)
+static enum err pieces_put(struct completion *c, uint64_t manifest_id, size_t index,
+                           uint64_t offset)
 {
     const struct part_row *part = &c->part[index];
     struct range *range;
@@ -142,7 +146,8 @@ static enum err pieces_put(struct completion *c, uint64_t manifest_id, size_t in
             .length = range[i].length,
             .extent_id = range[i].extent_id,
             .extent_offset = range[i].offset,
-            .part_number = index + 1, /* its place: the numbers that it was uploaded by are forgotten */
+            .part_number =
+                index + 1, /* its place: the numbers that it was uploaded by are forgotten */
             .part_size = i == 0 ? part->size : 0,
             .part_md5 = i == 0 ? part->md5 : (str){0},
             .part_checksum = i == 0 ? part->checksum : (str){0},
@@ -158,7 +163,8 @@ static enum err manifest_make(struct completion *c, struct object_row *row)
 {
     if (c->size == 0)
         return OK;
-    struct manifest_row manifest = {.id = store_id_new(c->args->op.store), .reference_count = 1, .size = c->size};
+    struct manifest_row manifest = {
+        .id = store_id_new(c->args->op.store), .reference_count = 1, .size = c->size};
     uint64_t offset = 0;
     for (size_t i = 0; i < c->args->part_count; i++) {
         TRY(pieces_put(c, manifest.id, i, offset));
@@ -188,8 +194,9 @@ static enum err completed_before(struct upload_complete *args, const struct obje
     return OK;
 }
 
-static enum err current_find(struct tx *tx, const struct bucket_row *bucket, str key, struct arena *arena,
-                             struct object_row *row, struct object_row **out_current)
+static enum err current_find(struct tx *tx, const struct bucket_row *bucket, str key,
+                             struct arena *arena, struct object_row *row,
+                             struct object_row **out_current)
 {
     enum err err = object_find(tx, bucket->id, key, (str){0}, arena, row);
     if (err != OK && err != ERR_NO_SUCH_KEY)
@@ -213,8 +220,8 @@ static enum err complete_apply(struct update *update, struct tx *tx)
     TRY(conditions_check_write(&args->conditions, current));
     TRY(parts_check(&c));
     if (args->expected_size != UINT64_MAX && args->expected_size != c.size)
-        return fail_set(&args->op.fail, ERR_BAD_REQUEST, "x-amz-mp-object-size", "the parts have %llu bytes",
-                        (unsigned long long)c.size);
+        return fail_set(&args->op.fail, ERR_BAD_REQUEST, "x-amz-mp-object-size",
+                        "the parts have %llu bytes", (unsigned long long)c.size);
     struct object_row row = {.size = c.size};
     upload_headers(&c.upload, &row);
     join_md5(&c, &row);

@@ -73,7 +73,8 @@ enum err conditions_check_read(const struct conditions *conditions, const struct
     return OK;
 }
 
-enum err conditions_check_write(const struct conditions *conditions, const struct object_row *current)
+enum err conditions_check_write(const struct conditions *conditions,
+                                const struct object_row *current)
 {
     if (conditions->if_match.len > 0) {
         if (current == NULL)

@@ -4,9 +4,9 @@
 #include "object/types.h"
 
 struct conditions {
-    str if_match;      /* "*" or a list of entity tags; empty: no condition */
+    str if_match; /* "*" or a list of entity tags; empty: no condition */
     str if_none_match;
-    int64_t if_modified_since_ms;   /* 0: no condition */
+    int64_t if_modified_since_ms; /* 0: no condition */
     int64_t if_unmodified_since_ms;
 };
 
@@ -22,4 +22,5 @@ bool etag_matches(str list, str md5, uint64_t part_count);
 enum err conditions_check_read(const struct conditions *conditions, const struct object_row *row);
 /* For PUT, Complete, DELETE and the target of a copy: `current` is null when there is no such object. ERR_PRECONDITION_FAILED;
  * ERR_NO_SUCH_KEY for If-Match on nothing. */
-enum err conditions_check_write(const struct conditions *conditions, const struct object_row *current);
+enum err conditions_check_write(const struct conditions *conditions,
+                                const struct object_row *current);

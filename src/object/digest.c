@@ -22,7 +22,8 @@ void digest_init(struct digest *digest, digest_set wanted)
 
 bool digest_has_lane(const struct digest *digest, enum digest_lane lane)
 {
-    return lane == DIGEST_LANE_MD5 || wants(digest, CHECKSUM_SHA1) || wants(digest, CHECKSUM_SHA256);
+    return lane == DIGEST_LANE_MD5 || wants(digest, CHECKSUM_SHA1) ||
+           wants(digest, CHECKSUM_SHA256);
 }
 
 static void update_md5_lane(struct digest *digest, const void *data, size_t len)
@@ -101,7 +102,8 @@ str digest_checksum(const struct digest *digest, enum checksum_kind kind)
     return str_of(digest->value[kind], checksum_size(kind));
 }
 
-void checksum_joiner_init(struct checksum_joiner *joiner, enum checksum_kind kind, enum checksum_type type)
+void checksum_joiner_init(struct checksum_joiner *joiner, enum checksum_kind kind,
+                          enum checksum_type type)
 {
     *joiner = (struct checksum_joiner){.kind = kind, .type = type};
     if (type == CHECKSUM_COMPOSITE)

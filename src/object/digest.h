@@ -41,7 +41,8 @@ struct checksum_joiner {
     uint64_t crc;
     bool is_begun;
 };
-void checksum_joiner_init(struct checksum_joiner *joiner, enum checksum_kind kind, enum checksum_type type);
+void checksum_joiner_init(struct checksum_joiner *joiner, enum checksum_kind kind,
+                          enum checksum_type type);
 void checksum_joiner_add(struct checksum_joiner *joiner, str part_checksum, uint64_t part_size);
 /* Writes checksum_size(kind) bytes and releases what the joiner held. */
 void checksum_joiner_finish(struct checksum_joiner *joiner, uint8_t *dst);

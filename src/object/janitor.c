@@ -4,7 +4,7 @@
 #include "object/store_int.h"
 
 enum {
-    SWEEP_ROWS_MAX = 256,         /* rows changed in one update */
+    SWEEP_ROWS_MAX = 256, /* rows changed in one update */
     GARBAGE_BATCH_MAX = 256,
     JANITOR_ARENA_BYTES = 64 << 20,
 };
@@ -149,8 +149,9 @@ static bool is_ripe(struct store *store, const struct garbage_row *row, int64_t 
 }
 
 /* The next ripe rows behind *from. */
-static enum err garbage_collect(struct store *store, const struct garbage_row *from, struct garbage_row *ripe,
-                                size_t *out_count, uint64_t *left_for_later)
+static enum err garbage_collect(struct store *store, const struct garbage_row *from,
+                                struct garbage_row *ripe, size_t *out_count,
+                                uint64_t *left_for_later)
 {
     struct tx *tx;
     struct cursor *cursor;
@@ -183,7 +184,6 @@ enum err janitor_run(struct store *store, struct janitor_report *out_report, str
     struct arena *arena = arena_new(JANITOR_ARENA_BYTES);
     enum err err = OK;
     while (err == OK && count == GARBAGE_BATCH_MAX) {
-        report.left_for_later = 0;
         err = garbage_collect(store, &from, ripe, &count, &report.left_for_later);
         for (size_t i = 0; i < count && err == OK; i++) {
             struct sweep sweep = {.arena = arena, .garbage = ripe[i]};
@@ -194,7 +194,8 @@ enum err janitor_run(struct store *store, struct janitor_report *out_report, str
     }
     arena_free(arena);
     if (err != OK)
-        return fail_set(fail, err, NULL, "what was deleted could not be taken apart; it is tried again later");
+        return fail_set(fail, err, NULL,
+                        "what was deleted could not be taken apart; it is tried again later");
     *out_report = report;
     return OK;
 }

@@ -47,8 +47,7 @@ static bool skip_prefix(struct list_walk *walk, str s, enum err *out_err)
     return true;
 }
 
-/* Where the walk begins: at the prefix, or behind `after`, and behind all keys of `after` when that is a common prefix. */
-static bool start_key(const struct list_args *args, struct arena *arena, str *out_key)
+bool list_start_key(const struct list_args *args, struct arena *arena, str *out_key)
 {
     *out_key = args->prefix;
     if (args->after.len == 0 || str_cmp(args->after, args->prefix) < 0)
@@ -96,15 +95,15 @@ static enum err walk_all(struct list_walk *walk)
     return err == ERR_NOT_FOUND ? OK : err;
 }
 
-enum err object_list(struct tx *tx, const struct list_args *args, struct list_visitor *visitor, struct arena *arena,
-                     struct list_result *out_result)
+enum err object_list(struct tx *tx, const struct list_args *args, struct list_visitor *visitor,
+                     struct arena *arena, struct list_result *out_result)
 {
     struct list_walk *walk = arena_new_of(arena, struct list_walk);
     walk->args = args;
     walk->visitor = visitor;
     walk->arena = arena;
     struct object_row from = {.bucket_id = args->bucket_id};
-    if (args->max_count > 0 && start_key(args, arena, &from.key)) {
+    if (args->max_count > 0 && list_start_key(args, arena, &from.key)) {
         TRY(cursor_open(tx, TABLE_object, &from, 1, &walk->cursor));
         enum err err = walk_all(walk);
         cursor_close(walk->cursor);

@@ -7,23 +7,28 @@
 struct list_args {
     uint64_t bucket_id;
     str prefix;
-    str delimiter;   /* empty: none; any length */
-    str after;       /* entries above this one: a key, or a common prefix, whose keys are all skipped; empty: from the start */
+    str delimiter; /* empty: none; any length */
+    str after; /* entries above this one: a key, or a common prefix, whose keys are all skipped; empty: from the start */
     size_t max_count; /* keys and prefixes together */
 };
 
 /* Told of each entry in order. `row` is null for a common prefix. Strings are valid during the call. An error ends the walk. */
 struct list_visitor {
-    enum err (*entry)(struct list_visitor *visitor, str key_or_prefix, const struct object_row *row);
+    enum err (*entry)(struct list_visitor *visitor, str key_or_prefix,
+                      const struct object_row *row);
 };
 
 struct list_result {
     bool is_truncated;
-    str last;        /* the last entry shown, in the arena: the next page's `after` */
+    str last; /* the last entry shown, in the arena: the next page's `after` */
     size_t count;
 };
-enum err object_list(struct tx *tx, const struct list_args *args, struct list_visitor *visitor, struct arena *arena,
-                     struct list_result *out_result);
+enum err object_list(struct tx *tx, const struct list_args *args, struct list_visitor *visitor,
+                     struct arena *arena, struct list_result *out_result);
+
+/* Where a walk begins: at the prefix, or behind `after`, and behind all keys of `after` when that is, or lies under, a common prefix.
+ * False when no key can follow. In the arena, or borrowed from the arguments. */
+bool list_start_key(const struct list_args *args, struct arena *arena, str *out_key);
 
 /* The smallest byte string above all those that begin with s; false when there is none (all FF). The result is in the arena. */
 bool str_successor(struct arena *arena, str s, str *out);

@@ -15,8 +15,8 @@ enum err bucket_find(struct tx *tx, str name, struct arena *arena, struct bucket
     return bucket_get(tx, name, arena, out_row);
 }
 
-enum err object_find(struct tx *tx, uint64_t bucket_id, str key, str version_id, struct arena *arena,
-                     struct object_row *out_row)
+enum err object_find(struct tx *tx, uint64_t bucket_id, str key, str version_id,
+                     struct arena *arena, struct object_row *out_row)
 {
     if (version_id.len > 0 && !str_eq(version_id, STR("null")))
         return ERR_NO_SUCH_VERSION;
@@ -29,7 +29,8 @@ enum err object_find(struct tx *tx, uint64_t bucket_id, str key, str version_id,
     return OK;
 }
 
-static enum err whole_as_part(const struct object_row *row, uint64_t number, struct object_part *out_part)
+static enum err whole_as_part(const struct object_row *row, uint64_t number,
+                              struct object_part *out_part)
 {
     if (number != 1)
         return ERR_BAD_PART_NUMBER;
@@ -37,8 +38,8 @@ static enum err whole_as_part(const struct object_row *row, uint64_t number, str
     return OK;
 }
 
-enum err object_part_find(struct tx *tx, const struct object_row *row, uint64_t number, struct arena *arena,
-                          struct object_part *out_part)
+enum err object_part_find(struct tx *tx, const struct object_row *row, uint64_t number,
+                          struct arena *arena, struct object_part *out_part)
 {
     if (row->manifest_id == 0)
         return whole_as_part(row, number, out_part);
@@ -54,8 +55,8 @@ enum err object_part_find(struct tx *tx, const struct object_row *row, uint64_t 
 
 /* Part numbers ascend with the offset, so the first piece of a number above `after` is found by bisection: a part costs the
  * same however many there are. */
-static enum err piece_offset_after(struct tx *tx, const struct object_row *row, uint64_t after, struct arena *arena,
-                                   uint64_t *out_offset)
+static enum err piece_offset_after(struct tx *tx, const struct object_row *row, uint64_t after,
+                                   struct arena *arena, uint64_t *out_offset)
 {
     uint64_t low = 0, high = row->size;
     while (after > 0 && low < high) {
@@ -71,9 +72,9 @@ static enum err piece_offset_after(struct tx *tx, const struct object_row *row, 
     return OK;
 }
 
-enum err object_part_list(struct tx *tx, const struct object_row *row, uint64_t after, size_t max_count,
-                          struct arena *arena, struct object_part **out_part, size_t *out_count,
-                          bool *out_is_truncated)
+enum err object_part_list(struct tx *tx, const struct object_row *row, uint64_t after,
+                          size_t max_count, struct arena *arena, struct object_part **out_part,
+                          size_t *out_count, bool *out_is_truncated)
 {
     struct piece_row from = {.manifest_id = row->manifest_id};
     struct piece_row piece;
@@ -88,7 +89,7 @@ enum err object_part_list(struct tx *tx, const struct object_row *row, uint64_t 
         if (piece.part_size == 0 && count > 0)
             continue; /* a further piece of the part before */
         if (count == max_count) {
-            is_truncated = true;
+            is_truncated = max_count > 0; /* an empty page has no place to go on from */
             break;
         }
         part[count++] = (struct object_part){.number = piece.part_number,
@@ -120,8 +121,9 @@ static enum err current_get(struct tx *tx, uint64_t bucket_id, str key, struct a
     return OK;
 }
 
-enum err object_replace(struct tx *tx, const struct bucket_row *bucket, const struct object_row *current,
-                        struct object_row *row, struct arena *arena)
+enum err object_replace(struct tx *tx, const struct bucket_row *bucket,
+                        const struct object_row *current, struct object_row *row,
+                        struct arena *arena)
 {
     int64_t now_us = clock_real_us();
     row->bucket_id = bucket->id;
@@ -172,20 +174,22 @@ void object_put_start(struct object_put *put)
 }
 
 /* S3's extra conditions on DELETE (size, time) are checked besides If-Match. */
-static enum err delete_conditions(const struct object_delete_entry *entry, const struct object_row *current)
+static enum err delete_conditions(const struct object_delete_entry *entry,
+                                  const struct object_row *current)
 {
     TRY(conditions_check_write(&entry->conditions, current));
     if (current == NULL)
         return OK;
     if (entry->if_size != UINT64_MAX && entry->if_size != current->size)
         return ERR_PRECONDITION_FAILED;
-    if (entry->if_modified_ms != 0 && entry->if_modified_ms / 1000 != (int64_t)current->modified_ms / 1000)
+    if (entry->if_modified_ms != 0 &&
+        entry->if_modified_ms / 1000 != (int64_t)current->modified_ms / 1000)
         return ERR_PRECONDITION_FAILED;
     return OK;
 }
 
-static enum err delete_one(struct tx *tx, const struct bucket_row *bucket, const struct object_delete_entry *entry,
-                           struct arena *arena)
+static enum err delete_one(struct tx *tx, const struct bucket_row *bucket,
+                           const struct object_delete_entry *entry, struct arena *arena)
 {
     struct object_row row, *current;
     if (entry->key.len > KEY_MAX_BYTES)
@@ -197,7 +201,8 @@ static enum err delete_one(struct tx *tx, const struct bucket_row *bucket, const
         return OK;
     TRY(version_body_let_go(tx, current, arena));
     TRY(row_delete(tx, TABLE_object, current));
-    const struct usage_change change = {.object_count = -1, .object_bytes = -(int64_t)current->size};
+    const struct usage_change change = {.object_count = -1,
+                                        .object_bytes = -(int64_t)current->size};
     return usage_add(tx, bucket->id, &change, arena);
 }
 
@@ -273,7 +278,8 @@ static enum err copy_source_get(struct object_copy *copy, struct tx *tx)
 {
     struct bucket_row bucket;
     TRY(bucket_get(tx, copy->source_bucket, copy->op.arena, &bucket));
-    TRY(object_find(tx, bucket.id, copy->source_key, copy->source_version_id, copy->op.arena, &copy->source));
+    TRY(object_find(tx, bucket.id, copy->source_key, copy->source_version_id, copy->op.arena,
+                    &copy->source));
     if (copy->expected_sequence != 0 && copy->source.sequence != copy->expected_sequence)
         return ERR_RETRY;
     enum err err = conditions_check_read(&copy->source_conditions, &copy->source);
@@ -323,8 +329,9 @@ static enum err digest_all(struct obj_reader *reader, struct digest *digest)
 }
 
 /* Finds the version and opens the range in one view, since inline bytes belong to it. *out_reader is null for no bytes. */
-static enum err checksum_open(struct store *store, const struct object_checksum_args *args, struct arena *arena,
-                              struct object_row *row, struct obj_reader **out_reader)
+static enum err checksum_open(struct store *store, const struct object_checksum_args *args,
+                              struct arena *arena, struct object_row *row,
+                              struct obj_reader **out_reader)
 {
     struct tx *tx;
     struct bucket_row bucket;
@@ -340,15 +347,16 @@ static enum err checksum_open(struct store *store, const struct object_checksum_
                                                    .offset = args->offset,
                                                    .length = length,
                                                    .ready = nothing};
-        err = args->offset + length > row->size ? ERR_BAD_RANGE
-                                                : obj_reader_open(tx, VIEW_WAIT, &options, out_reader);
+        err = args->offset + length > row->size
+                  ? ERR_BAD_RANGE
+                  : obj_reader_open(tx, VIEW_WAIT, &options, out_reader);
     }
     view_end(tx);
     return err;
 }
 
-enum err object_checksum_wait(struct store *store, const struct object_checksum_args *args, struct arena *arena,
-                              struct object_row *out_row, str *out_checksum)
+enum err object_checksum_wait(struct store *store, const struct object_checksum_args *args,
+                              struct arena *arena, struct object_row *out_row, str *out_checksum)
 {
     struct obj_reader *reader = NULL;
     struct object_row *row = arena_new_of(arena, struct object_row);

@@ -10,20 +10,20 @@
 /* Inside a view. ERR_NO_SUCH_BUCKET. */
 enum err bucket_find(struct tx *tx, str name, struct arena *arena, struct bucket_row *out_row);
 /* The current version, or the one named (version_id "null"; empty: the current one). ERR_NO_SUCH_KEY, ERR_NO_SUCH_VERSION. */
-enum err object_find(struct tx *tx, uint64_t bucket_id, str key, str version_id, struct arena *arena,
-                     struct object_row *out_row);
+enum err object_find(struct tx *tx, uint64_t bucket_id, str key, str version_id,
+                     struct arena *arena, struct object_row *out_row);
 /* The part of a multipart object that partNumber asks for. For any other object, number 1 is the whole.
  * ERR_BAD_PART_NUMBER. */
 struct object_part {
     uint64_t number, offset, size, part_count;
     str checksum; /* empty when the upload had none */
 };
-enum err object_part_find(struct tx *tx, const struct object_row *row, uint64_t number, struct arena *arena,
-                          struct object_part *out_part);
+enum err object_part_find(struct tx *tx, const struct object_row *row, uint64_t number,
+                          struct arena *arena, struct object_part *out_part);
 /* Parts with numbers above `after`, at most max_count, in order; *out_is_truncated tells whether more follow. */
-enum err object_part_list(struct tx *tx, const struct object_row *row, uint64_t after, size_t max_count,
-                          struct arena *arena, struct object_part **out_part, size_t *out_count,
-                          bool *out_is_truncated);
+enum err object_part_list(struct tx *tx, const struct object_row *row, uint64_t after,
+                          size_t max_count, struct arena *arena, struct object_part **out_part,
+                          size_t *out_count, bool *out_is_truncated);
 
 /* ---- Writing: operations (see store.h) ---- */
 
@@ -42,9 +42,10 @@ void object_put_start(struct object_put *put);
 struct object_delete_entry {
     str key, version_id;
     struct conditions conditions;
-    uint64_t if_size; /* UINT64_MAX: no condition */
+    uint64_t if_size;       /* UINT64_MAX: no condition */
     int64_t if_modified_ms; /* 0: no condition; seconds matter */
-    enum err result; /* out: OK, ERR_PRECONDITION_FAILED, ERR_NO_SUCH_KEY (a condition on nothing), ERR_KEY_TOO_LONG */
+    enum err
+        result; /* out: OK, ERR_PRECONDITION_FAILED, ERR_NO_SUCH_KEY (a condition on nothing), ERR_KEY_TOO_LONG */
 };
 struct object_delete {
     struct obj_op op;
@@ -62,13 +63,14 @@ struct object_copy {
     uint64_t expected_sequence; /* 0: any; else the version must still be this one, or ERR_RETRY */
     str bucket;
     struct conditions conditions;
-    bool replaces_metadata;     /* else the source's headers are kept */
+    bool replaces_metadata; /* else the source's headers are kept */
     bool replaces_tags;
-    struct object_row row;      /* in: key, owner, storage class, replaced headers; out: as committed */
-    enum checksum_kind checksum_kind; /* CHECKSUM_NONE: the source's is kept; else: replaced by checksum, which was computed
+    struct object_row row; /* in: key, owner, storage class, replaced headers; out: as committed */
+    enum checksum_kind
+        checksum_kind; /* CHECKSUM_NONE: the source's is kept; else: replaced by checksum, which was computed
                                          from the version of expected_sequence */
     str checksum;
-    struct object_row source;   /* out */
+    struct object_row source; /* out */
 };
 void object_copy_start(struct object_copy *copy);
 /* Finds a version and computes a checksum of all its bytes, for copies that want another kind than the source has: its
@@ -78,9 +80,10 @@ struct object_checksum_args {
     enum checksum_kind kind;
     uint64_t offset, length; /* of the range; length 0: all of it */
 };
-enum err object_checksum_wait(struct store *store, const struct object_checksum_args *args, struct arena *arena,
-                              struct object_row *out_row, str *out_checksum);
+enum err object_checksum_wait(struct store *store, const struct object_checksum_args *args,
+                              struct arena *arena, struct object_row *out_row, str *out_checksum);
 
 /* For src/object's own use: puts the row as the key's current version, letting go of the one before. */
-enum err object_replace(struct tx *tx, const struct bucket_row *bucket, const struct object_row *current,
-                        struct object_row *row, struct arena *arena);
+enum err object_replace(struct tx *tx, const struct bucket_row *bucket,
+                        const struct object_row *current, struct object_row *row,
+                        struct arena *arena);

@@ -41,7 +41,8 @@ enum { PIECE_ARENA_BYTES = 8 << 20 };
 
 /* ---- Opening ---- */
 
-static enum err load_inline(struct obj_reader *reader, struct tx *tx, const struct obj_reader_options *options)
+static enum err load_inline(struct obj_reader *reader, struct tx *tx,
+                            const struct obj_reader_options *options)
 {
     const struct blob *body = &options->row->body;
     if (body->length != reader->size)
@@ -63,7 +64,8 @@ static enum err piece_open_extent(struct obj_reader *reader, struct tx *tx, enum
     reader->extent = (struct extent_row){.id = reader->piece.extent_id};
     enum err err = row_get(tx, TABLE_extent, &reader->extent, reader->piece_arena);
     if (err == OK)
-        err = extent_open(reader->options.store->engine, &reader->extent, flags, &reader->extent_reader);
+        err = extent_open(reader->options.store->engine, &reader->extent, flags,
+                          &reader->extent_reader);
     return err == ERR_NOT_FOUND ? ERR_RETRY : err;
 }
 
@@ -104,8 +106,8 @@ static void reader_free(struct obj_reader *reader)
 
 static void budget_granted(struct budget_waiter *waiter);
 
-enum err obj_reader_open(struct tx *tx, enum view_flags flags, const struct obj_reader_options *options,
-                         struct obj_reader **out_reader)
+enum err obj_reader_open(struct tx *tx, enum view_flags flags,
+                         const struct obj_reader_options *options, struct obj_reader **out_reader)
 {
     assert(options->length > 0 && options->offset + options->length <= options->row->size);
     const struct object_row *row = options->row;
@@ -150,7 +152,8 @@ static enum err read_step(struct obj_reader *reader, enum view_flags flags, str 
     }
     uint64_t in_extent = reader->piece.extent_offset + (reader->offset - reader->piece.offset);
     str data;
-    TRY(extent_read(reader->extent_reader, in_extent, reader->buffer, reader->buffer_bytes, flags, &data));
+    TRY(extent_read(reader->extent_reader, in_extent, reader->buffer, reader->buffer_bytes, flags,
+                    &data));
     uint64_t left = (piece_end < reader->end ? piece_end : reader->end) - reader->offset;
     *out_data = data.len > left ? str_slice(data, 0, left) : data;
     return OK;
@@ -223,11 +226,13 @@ static enum err next_span(struct obj_reader *reader, struct obj_piece *out_piece
 static enum err next_bytes(struct obj_reader *reader, str *out_bytes)
 {
     TRY(need_buffer(reader));
-    enum err err = reader->has_result ? reader->result : read_step(reader, VIEW_NOWAIT, &reader->data);
+    enum err err =
+        reader->has_result ? reader->result : read_step(reader, VIEW_NOWAIT, &reader->data);
     reader->has_result = false;
     if (err == ERR_WOULD_BLOCK) {
         reader->is_working = true;
-        reader->job = (struct job){.loop = reader->options.loop, .run = work_run, .done = work_done};
+        reader->job =
+            (struct job){.loop = reader->options.loop, .run = work_run, .done = work_done};
         workers_submit(reader->options.store->workers, &reader->job);
         return ERR_PENDING;
     }
@@ -264,7 +269,8 @@ void obj_reader_close(struct obj_reader *reader)
 {
     assert(!reader->is_closing);
     reader->is_closing = true;
-    if (reader->is_waiting && !budget_cancel(&reader->options.store->download_budget, &reader->waiter))
+    if (reader->is_waiting &&
+        !budget_cancel(&reader->options.store->download_budget, &reader->waiter))
         return;
     if (!reader->is_working)
         reader_free(reader);

@@ -78,7 +78,8 @@ enum err bucket_get(struct tx *tx, str name, struct arena *arena, struct bucket_
     return OK;
 }
 
-enum err usage_add(struct tx *tx, uint64_t bucket_id, const struct usage_change *change, struct arena *arena)
+enum err usage_add(struct tx *tx, uint64_t bucket_id, const struct usage_change *change,
+                   struct arena *arena)
 {
     struct usage_row row = {.bucket_id = bucket_id};
     enum err err = row_get(tx, TABLE_usage, &row, arena);

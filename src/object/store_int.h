@@ -14,7 +14,7 @@ struct store {
     size_t inline_max_bytes;
     bool verify_reads;
     int64_t garbage_grace_ms;
-    struct budget upload_budget;   /* bytes of I/O buffers */
+    struct budget upload_budget; /* bytes of I/O buffers */
     struct budget download_budget;
     struct pins pins;
     _Atomic uint64_t last_id;
@@ -35,7 +35,8 @@ enum err bucket_get(struct tx *tx, str name, struct arena *arena, struct bucket_
 struct usage_change {
     int64_t object_count, object_bytes, version_count, version_bytes, upload_count;
 };
-enum err usage_add(struct tx *tx, uint64_t bucket_id, const struct usage_change *change, struct arena *arena);
+enum err usage_add(struct tx *tx, uint64_t bucket_id, const struct usage_change *change,
+                   struct arena *arena);
 
 /* References to bodies (object/refs.c). A version, a part range or a piece holds one reference to each extent or manifest
  * that it names; what falls to none becomes garbage in the same update. */
@@ -56,5 +57,6 @@ enum err part_let_go(struct tx *tx, const struct part_row *part, struct arena *a
 struct range {
     uint64_t extent_id, offset, length;
 };
-enum err ranges_decode(str packed, struct arena *arena, struct range **out_range, size_t *out_count);
+enum err ranges_decode(str packed, struct arena *arena, struct range **out_range,
+                       size_t *out_count);
 str ranges_encode(struct arena *arena, const struct range *range, size_t count);

@@ -33,7 +33,12 @@ enum storage_class {
     STORAGE_EXPRESS_ONEZONE = 10,
 };
 
-enum garbage_kind { GARBAGE_EXTENT = 1, GARBAGE_MANIFEST = 2, GARBAGE_UPLOAD = 3, GARBAGE_BUCKET = 4 };
+enum garbage_kind {
+    GARBAGE_EXTENT = 1,
+    GARBAGE_MANIFEST = 2,
+    GARBAGE_UPLOAD = 3,
+    GARBAGE_BUCKET = 4
+};
 
 enum {
     KEY_MAX_BYTES = 1024,

@@ -110,8 +110,8 @@ static void range_add(struct range_list *list, struct arena *arena, struct range
 }
 
 /* The extents under [first, end) of a manifest's body. */
-static enum err manifest_ranges(struct tx *tx, const struct object_row *source, uint64_t first, uint64_t end,
-                                struct arena *arena, struct range_list *list)
+static enum err manifest_ranges(struct tx *tx, const struct object_row *source, uint64_t first,
+                                uint64_t end, struct arena *arena, struct range_list *list)
 {
     struct piece_row from = {.manifest_id = source->manifest_id, .offset = first}, piece;
     struct cursor *cursor;
@@ -131,8 +131,8 @@ static enum err manifest_ranges(struct tx *tx, const struct object_row *source, 
     return err == ERR_NOT_FOUND ? OK : err;
 }
 
-static enum err source_ranges(struct tx *tx, const struct object_row *source, uint64_t first, uint64_t end,
-                              struct arena *arena, struct range_list *list)
+static enum err source_ranges(struct tx *tx, const struct object_row *source, uint64_t first,
+                              uint64_t end, struct arena *arena, struct range_list *list)
 {
     if (source->manifest_id != 0)
         return manifest_ranges(tx, source, first, end, arena, list);
@@ -169,7 +169,8 @@ static enum err part_copy_source(struct upload_part_copy *copy, struct tx *tx)
 {
     struct bucket_row bucket;
     TRY(bucket_get(tx, copy->source_bucket, copy->op.arena, &bucket));
-    TRY(object_find(tx, bucket.id, copy->source_key, copy->source_version_id, copy->op.arena, &copy->source));
+    TRY(object_find(tx, bucket.id, copy->source_key, copy->source_version_id, copy->op.arena,
+                    &copy->source));
     if (copy->expected_sequence != 0 && copy->expected_sequence != copy->source.sequence)
         return ERR_RETRY;
     enum err err = conditions_check_read(&copy->source_conditions, &copy->source);
@@ -192,7 +193,8 @@ static enum err part_copy_apply(struct update *update, struct tx *tx)
     struct range_list list = {0};
     if (copy->has_extent) {
         TRY(extent_add(tx, &copy->extent));
-        range_add(&list, arena, (struct range){.extent_id = copy->extent.id, .length = copy->extent.length});
+        range_add(&list, arena,
+                  (struct range){.extent_id = copy->extent.id, .length = copy->extent.length});
     } else if (end > first) {
         TRY(source_ranges(tx, &copy->source, first, end, arena, &list));
         for (size_t i = 0; i < list.count; i++)
@@ -212,7 +214,8 @@ void upload_part_copy_start(struct upload_part_copy *copy)
     obj_op_start(&copy->op, 0, part_copy_apply);
 }
 
-static enum err write_extent(struct engine *engine, str bytes, struct arena *arena, struct extent_row *out_row)
+static enum err write_extent(struct engine *engine, str bytes, struct arena *arena,
+                             struct extent_row *out_row)
 {
     enum { ALIGNMENT = 4096 };
     struct extent_writer *writer;
@@ -230,32 +233,39 @@ static enum err write_extent(struct engine *engine, str bytes, struct arena *are
     return err;
 }
 
-static enum err inline_bytes(struct store *store, struct upload_part_copy *copy, struct arena *arena, str *out_bytes)
+/* The source's inline bytes as they are now; none when it lies in extents. */
+static enum err inline_bytes(struct store *store, struct upload_part_copy *copy,
+                             struct arena *arena, struct object_row *row, str *out_bytes)
 {
     struct tx *tx;
     struct bucket_row bucket;
-    struct object_row row;
     TRY(view_begin(store->engine, VIEW_WAIT, &tx));
     enum err err = bucket_get(tx, copy->source_bucket, arena, &bucket);
     if (err == OK)
-        err = object_find(tx, bucket.id, copy->source_key, copy->source_version_id, arena, &row);
+        err = object_find(tx, bucket.id, copy->source_key, copy->source_version_id, arena, row);
     if (err == OK) {
-        char *bytes = arena_alloc(arena, row.body.length);
-        err = blob_read(tx, &row.body, bytes);
-        *out_bytes = str_of(bytes, row.body.length);
-        copy->expected_sequence = row.sequence;
+        char *bytes = arena_alloc(arena, row->body.length);
+        err = blob_read(tx, &row->body, bytes);
+        *out_bytes = str_of(bytes, row->body.length);
     }
     view_end(tx);
     return err;
 }
 
-enum err upload_part_copy_inline_wait(struct store *store, struct upload_part_copy *copy, struct arena *arena)
+enum err upload_part_copy_inline_wait(struct store *store, struct upload_part_copy *copy,
+                                      struct arena *arena)
 {
     str bytes;
-    TRY(inline_bytes(store, copy, arena, &bytes));
-    if (copy->has_range && (copy->range_first > copy->range_last || copy->range_last >= bytes.len))
+    struct object_row row;
+    /* What a run before this one wrote is of a version that is no longer there. */
+    if (copy->has_extent)
+        TRY(extent_drop(store->engine, copy->extent.id));
+    copy->has_extent = false;
+    TRY(inline_bytes(store, copy, arena, &row, &bytes));
+    copy->expected_sequence = row.sequence;
+    if (copy->has_range && (copy->range_first > copy->range_last || copy->range_last >= row.size))
         return ERR_BAD_RANGE;
-    if (copy->has_range)
+    if (copy->has_range && bytes.len > 0)
         bytes = str_slice(bytes, copy->range_first, copy->range_last + 1);
     if (bytes.len == 0)
         return OK;
@@ -288,8 +298,9 @@ void upload_abort_start(struct upload_abort *abort)
 
 /* ---- Lists ---- */
 
-enum err upload_part_list(struct tx *tx, uint64_t upload_id, uint64_t after, size_t max_count, struct arena *arena,
-                          struct part_row **out_part, size_t *out_count, bool *out_is_truncated)
+enum err upload_part_list(struct tx *tx, uint64_t upload_id, uint64_t after, size_t max_count,
+                          struct arena *arena, struct part_row **out_part, size_t *out_count,
+                          bool *out_is_truncated)
 {
     struct part_row from = {.upload_id = upload_id, .number = after + 1}, row;
     struct cursor *cursor;
@@ -300,7 +311,7 @@ enum err upload_part_list(struct tx *tx, uint64_t upload_id, uint64_t after, siz
     enum err err;
     while ((err = cursor_next(cursor, &row)) == OK) {
         if (count == max_count) {
-            is_truncated = true;
+            is_truncated = max_count > 0; /* an empty page has no place to go on from */
             break;
         }
         row.md5 = arena_str(arena, row.md5);
@@ -332,15 +343,6 @@ static const struct upload_row *upload_keep(const struct upload_row *row, struct
     return kept;
 }
 
-/* Whether the upload stands behind the marker. */
-static bool is_after_marker(const struct upload_list_args *args, const struct upload_row *row)
-{
-    int order = str_cmp(row->key, args->key_after);
-    if (args->key_after.len == 0 || order > 0)
-        return true;
-    return order == 0 && args->has_id_after && row->id > args->id_after;
-}
-
 struct upload_walk {
     const struct upload_list_args *args;
     struct arena *arena;
@@ -358,8 +360,6 @@ static enum err upload_walk_all(struct upload_walk *walk)
     while ((err = cursor_next(walk->cursor, &row)) == OK && str_has_prefix(row.key, args->prefix)) {
         str common;
         bool is_common = common_prefix_of(row.key, args->prefix, args->delimiter, &common);
-        if (!is_after_marker(args, &row) || (is_common && str_has_prefix(args->key_after, common)))
-            continue;
         if (walk->count == args->max_count) {
             walk->is_truncated = true;
             return OK;
@@ -379,18 +379,36 @@ static enum err upload_walk_all(struct upload_walk *walk)
     return err == ERR_NOT_FOUND ? OK : err;
 }
 
+/* The first upload that may be shown; false when there can be none. */
+static bool upload_start(const struct upload_list_args *args, struct arena *arena,
+                         struct upload_row *from)
+{
+    const struct list_args keys = {
+        .prefix = args->prefix, .delimiter = args->delimiter, .after = args->key_after};
+    str common;
+    bool is_in_prefix = str_has_prefix(args->key_after, args->prefix);
+    bool is_hidden =
+        is_in_prefix && common_prefix_of(args->key_after, args->prefix, args->delimiter, &common);
+    if (args->has_id_after && args->id_after < UINT64_MAX && is_in_prefix && !is_hidden) {
+        from->key = args->key_after;
+        from->id = args->id_after + 1;
+        return true;
+    }
+    return list_start_key(&keys, arena, &from->key);
+}
+
 enum err upload_list(struct tx *tx, const struct upload_list_args *args, struct arena *arena,
                      struct upload_entry **out_entry, size_t *out_count, bool *out_is_truncated)
 {
     struct upload_walk walk = {.args = args, .arena = arena};
-    struct upload_row from = {.bucket_id = args->bucket_id, .key = args->prefix};
-    if (str_cmp(args->key_after, from.key) > 0)
-        from.key = args->key_after;
+    struct upload_row from = {.bucket_id = args->bucket_id};
     walk.entry = arena_new_array(arena, struct upload_entry, args->max_count + 1);
-    TRY(cursor_open(tx, TABLE_upload, &from, 1, &walk.cursor));
-    enum err err = upload_walk_all(&walk);
-    cursor_close(walk.cursor);
-    TRY(err);
+    if (args->max_count > 0 && upload_start(args, arena, &from)) {
+        TRY(cursor_open(tx, TABLE_upload, &from, 1, &walk.cursor));
+        enum err err = upload_walk_all(&walk);
+        cursor_close(walk.cursor);
+        TRY(err);
+    }
     *out_entry = walk.entry;
     *out_count = walk.count;
     *out_is_truncated = walk.is_truncated;

@@ -38,19 +38,23 @@ struct upload_part_copy {
     struct conditions source_conditions;
     bool has_range;
     uint64_t range_first, range_last; /* of the source; both inclusive */
-    uint64_t expected_sequence;       /* 0: any; else ERR_RETRY when the source is another version now */
+    uint64_t expected_sequence; /* 0: any; else ERR_RETRY when the source is another version now */
     str bucket, key;
     uint64_t upload_id;
-    struct part_row row; /* in: number, checksum (computed from expected_sequence); out: as committed */
-    bool has_extent;     /* the source lies inline, and its bytes were written to this extent (upload_part_copy_inline_wait) */
+    struct part_row
+        row; /* in: number, checksum (computed from expected_sequence); out: as committed */
+    bool
+        has_extent; /* the source lies inline, and its bytes were written to this extent (upload_part_copy_inline_wait) */
     struct extent_row extent;
     struct object_row source; /* out */
 };
 void upload_part_copy_start(struct upload_part_copy *copy);
 /* For a source whose bytes lie inline, and so cannot be referred to: writes the range to an extent of its own, and sets extent, md5
- * and expected_sequence. Worker; the arena is the call's alone. If the commit is then refused, the extent stays until the search for
- * orphans at the next start. */
-enum err upload_part_copy_inline_wait(struct store *store, struct upload_part_copy *copy, struct arena *arena);
+ * and expected_sequence. To be run again after ERR_RETRY: it then drops what it wrote before, and writes nothing if the source has moved to
+ * extents meanwhile. Worker; the arena is the call's alone. If the commit is refused for good, the extent stays until the search
+ * for orphans at the next start. */
+enum err upload_part_copy_inline_wait(struct store *store, struct upload_part_copy *copy,
+                                      struct arena *arena);
 
 struct completed_part {
     uint64_t number;
@@ -65,12 +69,12 @@ struct upload_complete {
     const struct completed_part *part; /* in ascending order */
     size_t part_count;
     struct conditions conditions;
-    uint64_t expected_size;  /* UINT64_MAX: not given */
+    uint64_t expected_size; /* UINT64_MAX: not given */
     bool has_checksum_type;
     enum checksum_type checksum_type;
     enum checksum_kind checksum_kind; /* of `checksum`; CHECKSUM_NONE: not given */
-    str checksum;            /* of the whole, as the client expects it */
-    struct object_row row;   /* out */
+    str checksum;                     /* of the whole, as the client expects it */
+    struct object_row row;            /* out */
 };
 /* ERR_NO_SUCH_UPLOAD, ERR_BAD_PART (fail.detail names it), ERR_BAD_PART_ORDER, ERR_ENTITY_TOO_SMALL, ERR_BAD_CHECKSUM ... A Complete of
  * what was completed already answers as the first did, while the object is still the one it made. */
@@ -84,13 +88,14 @@ struct upload_abort {
 void upload_abort_start(struct upload_abort *abort);
 
 /* Parts with numbers above `after`, in order; rows in the arena. */
-enum err upload_part_list(struct tx *tx, uint64_t upload_id, uint64_t after, size_t max_count, struct arena *arena,
-                          struct part_row **out_part, size_t *out_count, bool *out_is_truncated);
+enum err upload_part_list(struct tx *tx, uint64_t upload_id, uint64_t after, size_t max_count,
+                          struct arena *arena, struct part_row **out_part, size_t *out_count,
+                          bool *out_is_truncated);
 
 struct upload_list_args {
     uint64_t bucket_id;
     str prefix, delimiter;
-    str key_after;      /* keys above it; or, with id_after, the same key's uploads above that id as well */
+    str key_after; /* keys above it; or, with id_after, the same key's uploads above that id as well */
     bool has_id_after;
     uint64_t id_after;
     size_t max_count;

@@ -6,7 +6,8 @@
 enum err s3_part_number_parse(struct s3_call *call, uint64_t *out);
 enum err s3_version_id_check(struct s3_call *call, str version_id);
 /* A whole number from 0 to 2^31-1, cut to `most`; `fallback` when absent. ERR_BAD_ARGUMENT. */
-enum err s3_count_parse(struct s3_call *call, const char *name, uint64_t fallback, uint64_t most, uint64_t *out);
+enum err s3_count_parse(struct s3_call *call, const char *name, uint64_t fallback, uint64_t most,
+                        uint64_t *out);
 /* encoding-type: true for "url". ERR_BAD_ARGUMENT for anything else. */
 enum err s3_encoding_parse(struct s3_call *call, bool *out_is_url);
 /* A key or prefix for an XML answer, percent-encoded when asked for. */

@@ -39,7 +39,8 @@ enum err s3_auth_parse(struct s3_call *call)
 enum err s3_auth_lookup(struct s3_call *call, enum view_flags flags)
 {
     if (is_signed(call))
-        TRY(users_find_key(call->s3->options.users, call->sig.access_key, flags, &call->credential));
+        TRY(users_find_key(call->s3->options.users, call->sig.access_key, flags,
+                           &call->credential));
     if (call->bucket.len == 0)
         return OK;
     struct tx *tx;
@@ -58,11 +59,12 @@ static enum err verify_signature(struct s3_call *call)
     put_le64(tag, credential->generation);
     str secret_tag = str_of(tag, sizeof tag);
     if (!sigv4_cache_find(call->s3->signing_keys, &call->sig, secret_tag, call->signing_key)) {
-        sigv4_signing_key(str_from(credential->secret_key), call->sig.date, call->sig.region, call->sig.service,
-                          call->signing_key);
+        sigv4_signing_key(str_from(credential->secret_key), call->sig.date, call->sig.region,
+                          call->sig.service, call->signing_key);
         sigv4_cache_put(call->s3->signing_keys, &call->sig, secret_tag, call->signing_key);
     }
-    TRY(sigv4_verify(&call->sig, &request, call->signing_key, call->arena, &call->mismatch, &call->fail));
+    TRY(sigv4_verify(&call->sig, &request, call->signing_key, call->arena, &call->mismatch,
+                     &call->fail));
     /* Temporary credentials are not served: no token of theirs can be a good one. */
     return call->sig.session_token.len > 0 ? ERR_BAD_TOKEN : OK;
 }
@@ -87,7 +89,8 @@ static enum err authorise(struct s3_call *call)
 {
     /* Who creates a bucket is told by the commit that it exists: whose it is decides between two errors, not on access. */
     const struct s3_handler *handler = call->operation->handler;
-    bool has_bucket = call->bucket.len > 0 && call->bucket_err == OK && !(handler != NULL && handler->creates_bucket);
+    bool has_bucket = call->bucket.len > 0 && call->bucket_err == OK &&
+                      !(handler != NULL && handler->creates_bucket);
     const struct access_request request = {
         .action = arena_printf(call->arena, "s3:%s", call->operation->action),
         .bucket = call->bucket,

@@ -3,10 +3,11 @@
 #include <assert.h>
 #include <string.h>
 
-void aws_chunked_init(struct aws_chunked *chunked, struct arena *arena, const struct sigv4_chain *chain,
-                      bool has_trailer)
+void aws_chunked_init(struct aws_chunked *chunked, struct arena *arena,
+                      const struct sigv4_chain *chain, bool has_trailer)
 {
-    *chunked = (struct aws_chunked){.is_signed = chain != NULL, .has_trailer = has_trailer, .arena = arena};
+    *chunked = (struct aws_chunked){
+        .is_signed = chain != NULL, .has_trailer = has_trailer, .arena = arena};
     if (chain != NULL) {
         chunked->chain = *chain;
         hash_init(&chunked->sha256, HASH_SHA256);
@@ -24,7 +25,8 @@ bool aws_chunked_is_done(const struct aws_chunked *chunked)
 }
 
 /* Gathers a line up to LF; *out_complete tells whether it is there. The line is then without CR LF. */
-static enum err take_line(struct aws_chunked *chunked, str data, size_t *consumed, bool *out_complete)
+static enum err take_line(struct aws_chunked *chunked, str data, size_t *consumed,
+                          bool *out_complete)
 {
     while (*consumed < data.len) {
         char c = data.ptr[(*consumed)++];
@@ -77,7 +79,8 @@ static enum err size_line(struct aws_chunked *chunked)
     TRY(parse_size(size, &chunked->left));
     static const str prefix = STR_INIT("chunk-signature=");
     if (chunked->is_signed) {
-        if (!str_has_prefix(extension, prefix) || extension.len != prefix.len + SIGV4_SIGNATURE_HEX_LEN)
+        if (!str_has_prefix(extension, prefix) ||
+            extension.len != prefix.len + SIGV4_SIGNATURE_HEX_LEN)
             return ERR_BAD_CHUNK;
         memcpy(chunked->signature, extension.ptr + prefix.len, SIGV4_SIGNATURE_HEX_LEN);
     }
@@ -91,7 +94,8 @@ static enum err verify_chunk(struct aws_chunked *chunked)
     uint8_t digest[SHA256_SIZE];
     hash_final(&chunked->sha256, digest);
     hash_restart(&chunked->sha256);
-    return sigv4_chain_verify_chunk(&chunked->chain, digest, str_of(chunked->signature, SIGV4_SIGNATURE_HEX_LEN));
+    return sigv4_chain_verify_chunk(&chunked->chain, digest,
+                                    str_of(chunked->signature, SIGV4_SIGNATURE_HEX_LEN));
 }
 
 static enum err trailer_line(struct aws_chunked *chunked)
@@ -117,8 +121,8 @@ static enum err trailer_end(struct aws_chunked *chunked)
     chunked->state = CHUNK_DONE;
     if (!chunked->has_trailer || !chunked->is_signed)
         return OK;
-    enum err err = sigv4_chain_verify_trailer(&chunked->chain, chunked->trailer, chunked->trailer_count,
-                                              chunked->trailer_signature);
+    enum err err = sigv4_chain_verify_trailer(&chunked->chain, chunked->trailer,
+                                              chunked->trailer_count, chunked->trailer_signature);
     return err == ERR_TOO_LARGE ? ERR_BAD_CHUNK : err;
 }
 
@@ -160,7 +164,8 @@ static enum err line_done(struct aws_chunked *chunked)
     return ERR_BAD_CHUNK;
 }
 
-enum err aws_chunked_next(struct aws_chunked *chunked, str data, size_t *out_consumed, str *out_payload)
+enum err aws_chunked_next(struct aws_chunked *chunked, str data, size_t *out_consumed,
+                          str *out_payload)
 {
     size_t consumed = 0;
     str payload = {0};
@@ -169,7 +174,8 @@ enum err aws_chunked_next(struct aws_chunked *chunked, str data, size_t *out_con
             return ERR_BAD_CHUNK;
         if (chunked->state == CHUNK_DATA) {
             size_t left = data.len - consumed;
-            payload = str_of(data.ptr + consumed, left < chunked->left ? left : (size_t)chunked->left);
+            payload =
+                str_of(data.ptr + consumed, left < chunked->left ? left : (size_t)chunked->left);
             break;
         }
         bool is_complete;

@@ -29,20 +29,23 @@ static enum err list_buckets_parse(struct s3_call *call)
     uint64_t max_count;
     TRY(s3_count_parse(call, "max-buckets", LIST_BUCKETS_MAX, LIST_BUCKETS_MAX, &max_count));
     if (s3_has_query(call, "max-buckets") && max_count == 0)
-        return s3_bad_argument(call, "max-buckets", "Argument max-buckets must be an integer between 1 and 10000",
+        return s3_bad_argument(call, "max-buckets",
+                               "Argument max-buckets must be an integer between 1 and 10000",
                                s3_query(call, "max-buckets"));
     list->is_paged = call->query_count > 0;
     list->args = (struct bucket_list_args){
         .owner = s3_call_owner(call), .prefix = s3_query(call, "prefix"), .max_count = max_count};
     str token = s3_query(call, "continuation-token"), region = s3_query(call, "bucket-region");
     if (region.len > 0 && !str_eq(region, call->s3->options.settings->region))
-        return s3_bad_argument(call, "bucket-region", "Argument value is not a valid AWS Region of this server", region);
+        return s3_bad_argument(call, "bucket-region",
+                               "Argument value is not a valid AWS Region of this server", region);
     if (token.len == 0)
         return OK;
     char *name = arena_alloc(call->arena, token.len + 1);
     size_t len;
     if (base64_decode(token, name, &len) != OK)
-        return s3_bad_argument(call, "continuation-token", "The continuation token provided is incorrect", token);
+        return s3_bad_argument(call, "continuation-token",
+                               "The continuation token provided is incorrect", token);
     list->args.after = str_of(name, len);
     return OK;
 }
@@ -53,7 +56,8 @@ static enum err list_buckets_read(struct s3_call *call, enum view_flags flags)
     struct tx *tx;
     TRY(users_display_name(call->s3->options.users, list->args.owner, flags, list->owner_name));
     TRY(view_begin(store_engine(call->s3->options.store), flags, &tx));
-    enum err err = bucket_list(tx, &list->args, call->arena, &list->entry, &list->count, &list->is_truncated);
+    enum err err =
+        bucket_list(tx, &list->args, call->arena, &list->entry, &list->count, &list->is_truncated);
     view_end(tx);
     return err;
 }
@@ -107,13 +111,16 @@ static enum err location_parse(struct s3_call *call, str *out_region)
     if (!str_eq(root->name, STR("CreateBucketConfiguration")))
         return ERR_BAD_XML;
     if (xml_child(root, "Location") != NULL || xml_child(root, "Bucket") != NULL)
-        return fail_set(&call->fail, ERR_NOT_IMPLEMENTED, NULL, "Directory buckets are not implemented.");
+        return fail_set(&call->fail, ERR_NOT_IMPLEMENTED, NULL,
+                        "Directory buckets are not implemented.");
     const struct xml_node *tags = xml_child(root, "Tags");
     if (tags != NULL && tags->child != NULL)
         return fail_set(&call->fail, ERR_NOT_IMPLEMENTED, NULL, "Bucket tags are not implemented.");
     str region = xml_child_text(root, "LocationConstraint");
-    if (region.len > 0 && !str_eq(region, call->s3->options.settings->region) && !str_eq(region, STR("EU")))
-        return fail_set(&call->fail, ERR_BAD_LOCATION, "LocationConstraint", "this server's region is \"%.*s\"",
+    if (region.len > 0 && !str_eq(region, call->s3->options.settings->region) &&
+        !str_eq(region, STR("EU")))
+        return fail_set(&call->fail, ERR_BAD_LOCATION, "LocationConstraint",
+                        "this server's region is \"%.*s\"",
                         STR_ARG(call->s3->options.settings->region));
     *out_region = region;
     return OK;
@@ -136,13 +143,16 @@ static void create_start(struct s3_call *call)
 /* In us-east-1 a second creation by the owner succeeds, for AWS's oldest clients; elsewhere it is refused. */
 static enum err create_failed(struct s3_call *call, enum err err)
 {
-    return err == ERR_BUCKET_OWNED && str_eq(call->s3->options.settings->region, STR("us-east-1")) ? OK : err;
+    return err == ERR_BUCKET_OWNED && str_eq(call->s3->options.settings->region, STR("us-east-1"))
+               ? OK
+               : err;
 }
 
 static void create_reply(struct s3_call *call)
 {
     s3_reply_begin(call, 200);
-    http_reply_header(call->x, "Location", arena_printf(call->arena, "/%.*s", STR_ARG(call->bucket)));
+    http_reply_header(call->x, "Location",
+                      arena_printf(call->arena, "/%.*s", STR_ARG(call->bucket)));
     http_reply_body(call->x, (str){0});
     http_reply_send(call->x);
 }

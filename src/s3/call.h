@@ -33,7 +33,8 @@ struct s3_call {
     /* Who asks. */
     enum sig_kind sig_kind;
     struct sigv4 sig;
-    struct sigv4_mismatch mismatch; /* filled when the signature is wrong: the client is told what was compared */
+    struct sigv4_mismatch
+        mismatch; /* filled when the signature is wrong: the client is told what was compared */
     uint8_t signing_key[SIGV4_KEY_SIZE];
     struct credential credential;
     struct identity identity;

@@ -18,9 +18,11 @@ static enum err whole_checksum_parse(struct s3_call *call, struct upload_complet
         str text = s3_header(call, s3_checksum_header(kind)), value, parts;
         if (text.len == 0)
             continue;
-        (void)str_cut(text, '-', &value, &parts); /* a composite one may say how many parts it is of */
+        (void)str_cut(text, '-', &value,
+                      &parts); /* a composite one may say how many parts it is of */
         uint8_t *bytes = arena_alloc(call->arena, CHECKSUM_SIZE_MAX);
-        if (complete->checksum_kind != CHECKSUM_NONE || s3_checksum_decode(kind, value, bytes) != OK)
+        if (complete->checksum_kind != CHECKSUM_NONE ||
+            s3_checksum_decode(kind, value, bytes) != OK)
             return fail_set(&call->fail, ERR_BAD_CHECKSUM_FORM, s3_checksum_header(kind),
                             "Value for %s header is invalid.", s3_checksum_header(kind));
         complete->checksum_kind = kind;
@@ -57,16 +59,19 @@ static enum err complete_parse(struct s3_call *call)
     TRY(s3_upload_id_parse(call, &complete->upload_id));
     TRY(s3_write_conditions_parse(call, &complete->conditions));
     if (size.len > 0 && str_to_u64(size, &complete->expected_size) != OK)
-        return s3_bad_argument(call, "x-amz-mp-object-size", "The value must be a whole number", size);
+        return s3_bad_argument(call, "x-amz-mp-object-size", "The value must be a whole number",
+                               size);
     TRY(whole_checksum_parse(call, complete));
     return whole_type_parse(call, complete);
 }
 
 /* ---- The document ---- */
 
-static enum err part_parse(struct s3_call *call, const struct xml_node *node, struct completed_part *part)
+static enum err part_parse(struct s3_call *call, const struct xml_node *node,
+                           struct completed_part *part)
 {
-    if (str_to_u64(xml_child_text(node, "PartNumber"), &part->number) != OK || xml_child(node, "ETag") == NULL)
+    if (str_to_u64(xml_child_text(node, "PartNumber"), &part->number) != OK ||
+        xml_child(node, "ETag") == NULL)
         return ERR_BAD_XML;
     if (part->number < 1 || part->number > PART_MAX_NUMBER)
         return s3_bad_argument(call, "partNumber", "PartNumber must be >= 1 and <= 10000",
@@ -90,12 +95,14 @@ static enum err document_parse(struct s3_call *call, struct upload_complete *com
     struct xml_node *root;
     TRY(xml_parse(call->arena, call->content, &root));
     size_t count = xml_count(root, "Part");
-    if (!str_eq(root->name, STR("CompleteMultipartUpload")) || count == 0 || count > PART_MAX_NUMBER)
+    if (!str_eq(root->name, STR("CompleteMultipartUpload")) || count == 0 ||
+        count > PART_MAX_NUMBER)
         return ERR_BAD_XML;
     struct completed_part *part = arena_new_array(call->arena, struct completed_part, count);
     complete->part = part;
     complete->part_count = count;
-    for (const struct xml_node *node = xml_child(root, "Part"); node != NULL; node = xml_next_same(node))
+    for (const struct xml_node *node = xml_child(root, "Part"); node != NULL;
+         node = xml_next_same(node))
         TRY(part_parse(call, node, part++));
     return OK;
 }
@@ -108,11 +115,12 @@ static enum err part_checksums_check(struct s3_call *call, const struct upload_c
         return OK;
     for (size_t i = 0; i < complete->part_count; i++)
         if (complete->part[i].checksum.len == 0)
-            return fail_set(&call->fail, ERR_BAD_REQUEST, "Part",
-                            "The upload was created using a %s checksum. The complete request must include the "
-                            "checksum for each part. It was missing for part %llu in the request.",
-                            s3_checksum_name((enum checksum_kind)upload->checksum_kind),
-                            (unsigned long long)complete->part[i].number);
+            return fail_set(
+                &call->fail, ERR_BAD_REQUEST, "Part",
+                "The upload was created using a %s checksum. The complete request must include the "
+                "checksum for each part. It was missing for part %llu in the request.",
+                s3_checksum_name((enum checksum_kind)upload->checksum_kind),
+                (unsigned long long)complete->part[i].number);
     return OK;
 }
 
@@ -168,7 +176,8 @@ static void complete_reply(struct s3_call *call)
     xml_text(w, "Key", call->key);
     xml_text(w, "ETag", s3_etag_quoted(call->arena, row->md5, row->part_count));
     if (row->checksum_kind != CHECKSUM_NONE) {
-        xml_text(w, s3_checksum_element((enum checksum_kind)row->checksum_kind), s3_checksum_text(call->arena, row));
+        xml_text(w, s3_checksum_element((enum checksum_kind)row->checksum_kind),
+                 s3_checksum_text(call->arena, row));
         xml_text(w, "ChecksumType", str_from(s3_checksum_type_name(row->checksum_type)));
     }
     s3_xml_send(call, xml);

@@ -24,8 +24,9 @@ enum err s3_copy_source_parse(struct s3_call *call, struct copy_source *out)
                    url_decode(call->arena, version, false, &version) == OK &&
                    str_cut(path, '/', &bucket, &key) && bucket.len > 0 && key.len > 0;
     if (!is_good)
-        return s3_bad_argument(call, "x-amz-copy-source",
-                               "Invalid copy source object key: it must be bucket/key, percent-encoded", raw);
+        return s3_bad_argument(
+            call, "x-amz-copy-source",
+            "Invalid copy source object key: it must be bucket/key, percent-encoded", raw);
     if (key.len > KEY_MAX_BYTES)
         return ERR_KEY_TOO_LONG;
     out->bucket = bucket;
@@ -34,7 +35,8 @@ enum err s3_copy_source_parse(struct s3_call *call, struct copy_source *out)
     return s3_conditions_parse(call, "x-amz-copy-source-", &out->conditions);
 }
 
-enum err s3_copy_source_authorise(struct s3_call *call, struct tx *tx, const struct copy_source *source)
+enum err s3_copy_source_authorise(struct s3_call *call, struct tx *tx,
+                                  const struct copy_source *source)
 {
     struct bucket_row bucket;
     TRY(bucket_find(tx, source->bucket, call->arena, &bucket));
@@ -69,11 +71,12 @@ static enum err directive_parse(struct s3_call *call, const char *name, bool *ou
 /* A copy onto itself that changes nothing is refused, as AWS does. */
 static enum err self_copy_check(struct s3_call *call, const struct copy *copy)
 {
-    bool is_self = str_eq(copy->source.bucket, call->bucket) && str_eq(copy->source.key, call->key) &&
-                   copy->source.version_id.len == 0;
+    bool is_self = str_eq(copy->source.bucket, call->bucket) &&
+                   str_eq(copy->source.key, call->key) && copy->source.version_id.len == 0;
     bool changes = copy->op.replaces_metadata || copy->op.replaces_tags ||
                    s3_header(call, "x-amz-storage-class").len > 0 ||
-                   s3_header(call, "x-amz-website-redirect-location").len > 0 || copy->wanted != CHECKSUM_NONE;
+                   s3_header(call, "x-amz-website-redirect-location").len > 0 ||
+                   copy->wanted != CHECKSUM_NONE;
     return is_self && !changes ? ERR_COPY_ONTO_ITSELF : OK;
 }
 
@@ -83,7 +86,8 @@ static enum err copy_parse(struct s3_call *call)
     call->state = copy;
     struct object_copy *op = &copy->op;
     if (http_has_header(call->request, STR("range")))
-        return s3_bad_argument(call, "Range", "The Range header is not supported by CopyObject", s3_header(call, "range"));
+        return s3_bad_argument(call, "Range", "The Range header is not supported by CopyObject",
+                               s3_header(call, "range"));
     TRY(s3_copy_source_parse(call, &copy->source));
     TRY(directive_parse(call, "x-amz-metadata-directive", &op->replaces_metadata));
     TRY(directive_parse(call, "x-amz-tagging-directive", &op->replaces_tags));
@@ -91,10 +95,11 @@ static enum err copy_parse(struct s3_call *call)
     TRY(s3_object_headers_parse(call, &op->row));
     str algorithm = s3_header(call, "x-amz-checksum-algorithm");
     if (algorithm.len > 0 && !s3_checksum_find(algorithm, &copy->wanted))
-        return s3_bad_argument(call, "x-amz-checksum-algorithm",
-                               "Checksum algorithm provided is unsupported. Please try again with any of the valid "
-                               "types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]",
-                               algorithm);
+        return s3_bad_argument(
+            call, "x-amz-checksum-algorithm",
+            "Checksum algorithm provided is unsupported. Please try again with any of the valid "
+            "types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]",
+            algorithm);
     op->bucket = call->bucket;
     op->source_bucket = copy->source.bucket;
     op->source_key = copy->source.key;
@@ -106,8 +111,8 @@ static enum err copy_parse(struct s3_call *call)
 }
 
 /* Computes the checksum that was asked for when the source has another. */
-static enum err checksum_prepare(struct s3_call *call, struct copy *copy, const struct object_row *source,
-                                 enum view_flags flags)
+static enum err checksum_prepare(struct s3_call *call, struct copy *copy,
+                                 const struct object_row *source, enum view_flags flags)
 {
     struct object_copy *op = &copy->op;
     bool is_kept = copy->wanted == CHECKSUM_NONE ||
@@ -141,7 +146,8 @@ static enum err copy_read(struct s3_call *call, enum view_flags flags)
     if (err == OK)
         err = bucket_find(tx, copy->source.bucket, call->arena, &bucket);
     if (err == OK)
-        err = object_find(tx, bucket.id, copy->source.key, copy->source.version_id, call->arena, &source);
+        err = object_find(tx, bucket.id, copy->source.key, copy->source.version_id, call->arena,
+                          &source);
     view_end(tx);
     TRY(err);
     if (source.size > COPY_MAX_BYTES)
@@ -165,7 +171,8 @@ static void copy_reply(struct s3_call *call)
     xml_time(w, "LastModified", (int64_t)row->modified_ms);
     if (row->checksum_kind != CHECKSUM_NONE) {
         xml_text(w, "ChecksumType", str_from(s3_checksum_type_name(row->checksum_type)));
-        xml_text(w, s3_checksum_element((enum checksum_kind)row->checksum_kind), s3_checksum_text(call->arena, row));
+        xml_text(w, s3_checksum_element((enum checksum_kind)row->checksum_kind),
+                 s3_checksum_text(call->arena, row));
     }
     s3_xml_send(call, xml);
 }

@@ -11,4 +11,5 @@ struct copy_source {
 /* x-amz-copy-source: "/bucket/key?versionId=...", percent-encoded. ERR_BAD_ARGUMENT. */
 enum err s3_copy_source_parse(struct s3_call *call, struct copy_source *out);
 /* In a view: the source's bucket exists and the caller may read from it. */
-enum err s3_copy_source_authorise(struct s3_call *call, struct tx *tx, const struct copy_source *source);
+enum err s3_copy_source_authorise(struct s3_call *call, struct tx *tx,
+                                  const struct copy_source *source);

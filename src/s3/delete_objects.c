@@ -39,7 +39,8 @@ static enum err document_parse(struct s3_call *call, struct delete_many *many)
     many->is_quiet = str_eq_nocase(xml_child_text(root, "Quiet"), STR("true"));
     many->del.entry = arena_new_array(call->arena, struct object_delete_entry, count);
     many->del.count = 0;
-    for (const struct xml_node *node = xml_child(root, "Object"); node != NULL; node = xml_next_same(node))
+    for (const struct xml_node *node = xml_child(root, "Object"); node != NULL;
+         node = xml_next_same(node))
         TRY(entry_parse(node, &many->del.entry[many->del.count++]));
     return OK;
 }
@@ -49,8 +50,9 @@ static enum err delete_parse(struct s3_call *call)
 {
     TRY(s3_unserved_headers_check(call));
     if (!call->integrity.has_md5 && call->integrity.kind == CHECKSUM_NONE)
-        return fail_set(&call->fail, ERR_BAD_REQUEST, "Content-MD5",
-                        "Missing required header for this request: Content-MD5 OR x-amz-checksum-*");
+        return fail_set(
+            &call->fail, ERR_BAD_REQUEST, "Content-MD5",
+            "Missing required header for this request: Content-MD5 OR x-amz-checksum-*");
     return OK;
 }
 
@@ -72,7 +74,8 @@ static void delete_start(struct s3_call *call)
     object_delete_start(&many->del);
 }
 
-static void write_entry(struct xml_writer *w, const struct object_delete_entry *entry, bool is_quiet)
+static void write_entry(struct xml_writer *w, const struct object_delete_entry *entry,
+                        bool is_quiet)
 {
     if (entry->result == OK && is_quiet)
         return;

@@ -32,7 +32,9 @@ enum err s3_part_number_parse(struct s3_call *call, uint64_t *out)
 {
     str text = s3_query(call, "partNumber");
     if (str_to_u64(text, out) != OK || *out < 1 || *out > PART_MAX_NUMBER)
-        return s3_bad_argument(call, "partNumber", "Part number must be an integer between 1 and 10000, inclusive", text);
+        return s3_bad_argument(call, "partNumber",
+                               "Part number must be an integer between 1 and 10000, inclusive",
+                               text);
     return OK;
 }
 
@@ -40,7 +42,8 @@ enum err s3_part_number_parse(struct s3_call *call, uint64_t *out)
 enum err s3_version_id_check(struct s3_call *call, str version_id)
 {
     if (version_id.len == 0 && s3_has_query(call, "versionId"))
-        return s3_bad_argument(call, "versionId", "Version id cannot be the empty string", version_id);
+        return s3_bad_argument(call, "versionId", "Version id cannot be the empty string",
+                               version_id);
     if (version_id.len > 0 && !str_eq(version_id, STR("null")))
         return s3_bad_argument(call, "versionId", "Invalid version id specified", version_id);
     return OK;
@@ -55,11 +58,13 @@ static enum err overrides_check(struct s3_call *call)
         if (!str_has_prefix(query->name, STR("response-")))
             continue;
         if (call->identity.kind == IDENTITY_ANONYMOUS && !call->s3->options.settings->anonymous)
-            return fail_set(&call->fail, ERR_BAD_REQUEST, "response-*",
-                            "Request specific response headers cannot be used for anonymous GET requests.");
+            return fail_set(
+                &call->fail, ERR_BAD_REQUEST, "response-*",
+                "Request specific response headers cannot be used for anonymous GET requests.");
         for (size_t k = 0; k < query->value.len; k++)
             if ((unsigned char)query->value.ptr[k] < ' ' || query->value.ptr[k] == 0x7f)
-                return s3_bad_argument(call, "response-*", "A response header value has a control character.",
+                return s3_bad_argument(call, "response-*",
+                                       "A response header value has a control character.",
                                        query->value);
     }
     return OK;
@@ -97,7 +102,8 @@ static enum err source_next(struct http_source *source, struct http_piece *out_p
     enum err err = obj_reader_next(get->reader, &piece);
     if (err != OK) {
         if (err != ERR_PENDING) {
-            get->call->err = err; /* for the log: the head has gone out, only the connection can say it */
+            get->call->err =
+                err; /* for the log: the head has gone out, only the connection can say it */
             get->call->error_code = s3_error_code(err);
         }
         return err;
@@ -121,7 +127,8 @@ static enum err resolve_range(struct get *get, struct tx *tx)
     if (get->part_number == 0)
         return s3_range_resolve(s3_header(call, "range"), get->row.size, &get->range);
     TRY(object_part_find(tx, &get->row, get->part_number, call->arena, &get->part));
-    get->range = (struct s3_range){.is_partial = true, .first = get->part.offset, .length = get->part.size};
+    get->range =
+        (struct s3_range){.is_partial = true, .first = get->part.offset, .length = get->part.size};
     return OK;
 }
 
@@ -146,7 +153,8 @@ static enum err open_reader(struct get *get, struct tx *tx, enum view_flags flag
 static enum err look_up(struct get *get, struct tx *tx, enum view_flags flags)
 {
     struct s3_call *call = get->call;
-    TRY(object_find(tx, call->bucket_row.id, call->key, s3_query(call, "versionId"), call->arena, &get->row));
+    TRY(object_find(tx, call->bucket_row.id, call->key, s3_query(call, "versionId"), call->arena,
+                    &get->row));
     get->verdict = conditions_check_read(&get->conditions, &get->row);
     if (get->verdict == OK) {
         enum err err = resolve_range(get, tx);
@@ -187,7 +195,8 @@ static void reply_range(struct s3_call *call, const struct get *get)
         return;
     char text[80];
     int len = snprintf(text, sizeof text, "bytes %llu-%llu/%llu", (unsigned long long)range->first,
-                       (unsigned long long)(range->first + range->length - 1), (unsigned long long)get->row.size);
+                       (unsigned long long)(range->first + range->length - 1),
+                       (unsigned long long)get->row.size);
     http_reply_header(call->x, "Content-Range", str_of(text, (size_t)len));
 }
 
@@ -195,11 +204,13 @@ static void reply_part(struct s3_call *call, const struct get *get)
 {
     enum checksum_kind kind = (enum checksum_kind)get->row.checksum_kind;
     http_reply_header_u64(call->x, "x-amz-mp-parts-count", get->row.part_count);
-    if (!get->shows_checksum || kind == CHECKSUM_NONE || get->part.checksum.len != checksum_size(kind))
+    if (!get->shows_checksum || kind == CHECKSUM_NONE ||
+        get->part.checksum.len != checksum_size(kind))
         return;
     http_reply_header(call->x, s3_checksum_header(kind),
                       arena_base64(call->arena, get->part.checksum.ptr, get->part.checksum.len));
-    http_reply_header(call->x, "x-amz-checksum-type", str_from(s3_checksum_type_name(get->row.checksum_type)));
+    http_reply_header(call->x, "x-amz-checksum-type",
+                      str_from(s3_checksum_type_name(get->row.checksum_type)));
 }
 
 static void reply_content(struct s3_call *call, struct get *get)
@@ -237,12 +248,20 @@ static void get_reply(struct s3_call *call)
     http_reply_send(call->x);
 }
 
-const struct s3_handler handle_get_object = {.parse = get_parse, .read = get_read, .reply = get_reply};
-const struct s3_handler handle_head_object = {.parse = get_parse, .read = get_read, .reply = get_reply};
+const struct s3_handler handle_get_object = {
+    .parse = get_parse, .read = get_read, .reply = get_reply};
+const struct s3_handler handle_head_object = {
+    .parse = get_parse, .read = get_read, .reply = get_reply};
 
 /* ---- GetObjectAttributes ---- */
 
-enum attribute { WANT_ETAG = 1, WANT_CHECKSUM = 2, WANT_PARTS = 4, WANT_STORAGE_CLASS = 8, WANT_SIZE = 16 };
+enum attribute {
+    WANT_ETAG = 1,
+    WANT_CHECKSUM = 2,
+    WANT_PARTS = 4,
+    WANT_STORAGE_CLASS = 8,
+    WANT_SIZE = 16
+};
 
 struct attributes {
     unsigned wanted; /* enum attribute */
@@ -255,7 +274,8 @@ struct attributes {
 
 static enum err attribute_names_parse(struct s3_call *call, struct attributes *attributes)
 {
-    static const char *const name[] = {"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"};
+    static const char *const name[] = {"ETag", "Checksum", "ObjectParts", "StorageClass",
+                                       "ObjectSize"};
     bool was_there = false;
     for (size_t h = 0; h < call->request->header_count; h++) {
         if (!str_eq_nocase(call->request->header[h].name, STR("x-amz-object-attributes")))
@@ -270,24 +290,28 @@ static enum err attribute_names_parse(struct s3_call *call, struct attributes *a
                 if (str_eq(item, str_from(name[i])))
                     bit = 1u << i;
             if (bit == 0)
-                return s3_bad_argument(call, "x-amz-object-attributes", "Invalid attribute name specified.", item);
+                return s3_bad_argument(call, "x-amz-object-attributes",
+                                       "Invalid attribute name specified.", item);
             attributes->wanted |= bit;
         }
     }
     if (was_there && attributes->wanted != 0)
         return OK;
-    return s3_bad_argument(call, "x-amz-object-attributes",
-                           "The x-amz-object-attributes header specifying the attributes to be retrieved is either "
-                           "missing or empty",
-                           (str){0});
+    return s3_bad_argument(
+        call, "x-amz-object-attributes",
+        "The x-amz-object-attributes header specifying the attributes to be retrieved is either "
+        "missing or empty",
+        (str){0});
 }
 
-static enum err number_header(struct s3_call *call, const char *name, uint64_t fallback, uint64_t *out)
+static enum err number_header(struct s3_call *call, const char *name, uint64_t fallback,
+                              uint64_t *out)
 {
     str text = s3_header(call, name);
     *out = fallback;
     if (text.len > 0 && str_to_u64(text, out) != OK)
-        return s3_bad_argument(call, name, "Provided value is not an integer or within integer range", text);
+        return s3_bad_argument(call, name,
+                               "Provided value is not an integer or within integer range", text);
     return OK;
 }
 
@@ -310,11 +334,12 @@ static enum err attributes_read(struct s3_call *call, enum view_flags flags)
     struct attributes *attributes = call->state;
     struct tx *tx;
     TRY(view_begin(store_engine(call->s3->options.store), flags, &tx));
-    enum err err = object_find(tx, call->bucket_row.id, call->key, s3_query(call, "versionId"), call->arena,
-                               &attributes->row);
+    enum err err = object_find(tx, call->bucket_row.id, call->key, s3_query(call, "versionId"),
+                               call->arena, &attributes->row);
     if (err == OK && attributes->row.manifest_id != 0 && (attributes->wanted & WANT_PARTS) != 0)
-        err = object_part_list(tx, &attributes->row, attributes->marker, attributes->max_parts, call->arena,
-                               &attributes->part, &attributes->part_count, &attributes->is_truncated);
+        err = object_part_list(tx, &attributes->row, attributes->marker, attributes->max_parts,
+                               call->arena, &attributes->part, &attributes->part_count,
+                               &attributes->is_truncated);
     view_end(tx);
     return err;
 }
@@ -322,23 +347,27 @@ static enum err attributes_read(struct s3_call *call, enum view_flags flags)
 static void xml_checksum(struct s3_call *call, struct xml_writer *w, const struct object_row *row)
 {
     xml_open(w, "Checksum");
-    xml_text(w, s3_checksum_element((enum checksum_kind)row->checksum_kind), s3_checksum_text(call->arena, row));
+    xml_text(w, s3_checksum_element((enum checksum_kind)row->checksum_kind),
+             s3_checksum_text(call->arena, row));
     xml_text(w, "ChecksumType", str_from(s3_checksum_type_name(row->checksum_type)));
     xml_close(w);
 }
 
 /* Single parts are listed only where they have checksums of their own kind, as AWS does. */
-static void xml_parts(struct s3_call *call, struct xml_writer *w, const struct attributes *attributes)
+static void xml_parts(struct s3_call *call, struct xml_writer *w,
+                      const struct attributes *attributes)
 {
     const struct object_row *row = &attributes->row;
     xml_open(w, "ObjectParts");
     xml_u64(w, "PartsCount", row->part_count);
     bool has_parts = attributes->part_count > 0 && attributes->part[0].checksum.len > 0 &&
-                     row->checksum_kind != CHECKSUM_NONE && row->checksum_type == CHECKSUM_COMPOSITE;
+                     row->checksum_kind != CHECKSUM_NONE &&
+                     row->checksum_type == CHECKSUM_COMPOSITE;
     if (has_parts || row->checksum_type == CHECKSUM_FULL_OBJECT) {
         xml_u64(w, "PartNumberMarker", attributes->marker);
         xml_u64(w, "NextPartNumberMarker",
-                attributes->part_count > 0 ? attributes->part[attributes->part_count - 1].number : 0);
+                attributes->part_count > 0 ? attributes->part[attributes->part_count - 1].number
+                                           : 0);
         xml_u64(w, "MaxParts", attributes->max_parts);
         xml_bool(w, "IsTruncated", attributes->is_truncated);
         for (size_t i = 0; i < attributes->part_count; i++) {
@@ -346,7 +375,8 @@ static void xml_parts(struct s3_call *call, struct xml_writer *w, const struct a
             xml_open(w, "Part");
             xml_u64(w, "PartNumber", part->number);
             xml_u64(w, "Size", part->size);
-            if (part->checksum.len == checksum_size((enum checksum_kind)row->checksum_kind) && part->checksum.len > 0)
+            if (part->checksum.len == checksum_size((enum checksum_kind)row->checksum_kind) &&
+                part->checksum.len > 0)
                 xml_text(w, s3_checksum_element((enum checksum_kind)row->checksum_kind),
                          arena_base64(call->arena, part->checksum.ptr, part->checksum.len));
             xml_close(w);

@@ -21,8 +21,9 @@ struct s3_handler {
     void (*start)(struct s3_call *call);
     void (*reply)(struct s3_call *call);
     enum err (*failed)(struct s3_call *call, enum err err);
-    bool creates_bucket;         /* the bucket need not exist */
-    bool checksums_are_arguments; /* x-amz-checksum-* is about the object, not about this request's body */
+    bool creates_bucket; /* the bucket need not exist */
+    bool
+        checksums_are_arguments; /* x-amz-checksum-* is about the object, not about this request's body */
 };
 
 #define SERVED(name_, method_, scope_, query_, query2_, header_, action_, shape_, handler_)        \

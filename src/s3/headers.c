@@ -45,7 +45,8 @@ enum err s3_unserved_headers_check(struct s3_call *call)
         for (size_t k = 0; k < sizeof unserved / sizeof unserved[0]; k++) {
             if (!str_eq_nocase(header->name, str_from(unserved[k].name)))
                 continue;
-            if (unserved[k].harmless != NULL && str_eq_nocase(header->value, str_from(unserved[k].harmless)))
+            if (unserved[k].harmless != NULL &&
+                str_eq_nocase(header->value, str_from(unserved[k].harmless)))
                 continue;
             return fail_set(&call->fail, ERR_NOT_IMPLEMENTED, unserved[k].name,
                             "A header you provided implies functionality that is not implemented");
@@ -200,10 +201,12 @@ static enum err tags_parse(struct s3_call *call, struct object_row *row)
     if (url_parse_query(call->arena, text, TAG_MAX_COUNT + 1, &pair, &count) != OK)
         return ERR_BAD_TAG;
     if (count > TAG_MAX_COUNT)
-        return fail_set(&call->fail, ERR_BAD_REQUEST, "x-amz-tagging", "Object tags cannot be greater than 10");
+        return fail_set(&call->fail, ERR_BAD_REQUEST, "x-amz-tagging",
+                        "Object tags cannot be greater than 10");
     for (size_t i = 0; i < count; i++) {
         bool is_bad = pair[i].name.len == 0 || pair[i].name.len > TAG_NAME_MAX_BYTES ||
-                      pair[i].value.len > TAG_VALUE_MAX_BYTES || pair_find(pair, i, pair[i].name) != NULL ||
+                      pair[i].value.len > TAG_VALUE_MAX_BYTES ||
+                      pair_find(pair, i, pair[i].name) != NULL ||
                       str_has_prefix_nocase(pair[i].name, STR("aws:"));
         if (is_bad)
             return ERR_BAD_TAG;
@@ -237,7 +240,8 @@ static void reply_text(struct s3_call *call, const char *name, str value)
 }
 
 /* The override of a GET's query, else what was stored. */
-static void reply_overridable(struct s3_call *call, const char *name, const char *parameter, str stored)
+static void reply_overridable(struct s3_call *call, const char *name, const char *parameter,
+                              str stored)
 {
     str wanted = s3_query(call, parameter);
     reply_text(call, name, wanted.len > 0 ? wanted : stored);
@@ -247,10 +251,13 @@ static void reply_metadata(struct s3_call *call, str packed)
 {
     struct pair pair;
     while (s3_pairs_next(&packed, &pair))
-        http_reply_header(call->x, arena_printf(call->arena, "x-amz-meta-%.*s", STR_ARG(pair.name)).ptr, pair.value);
+        http_reply_header(call->x,
+                          arena_printf(call->arena, "x-amz-meta-%.*s", STR_ARG(pair.name)).ptr,
+                          pair.value);
 }
 
-void s3_object_headers_reply(struct s3_call *call, const struct object_row *row, bool shows_checksum)
+void s3_object_headers_reply(struct s3_call *call, const struct object_row *row,
+                             bool shows_checksum)
 {
     char text[CLOCK_TEXT_MAX];
     http_reply_header(call->x, "Last-Modified", clock_format_http((int64_t)row->modified_ms, text));
@@ -259,13 +266,15 @@ void s3_object_headers_reply(struct s3_call *call, const struct object_row *row,
     reply_overridable(call, "Content-Type", "response-content-type",
                       row->content_type.len > 0 ? row->content_type : STR("binary/octet-stream"));
     reply_overridable(call, "Content-Encoding", "response-content-encoding", row->content_encoding);
-    reply_overridable(call, "Content-Disposition", "response-content-disposition", row->content_disposition);
+    reply_overridable(call, "Content-Disposition", "response-content-disposition",
+                      row->content_disposition);
     reply_overridable(call, "Content-Language", "response-content-language", row->content_language);
     reply_overridable(call, "Cache-Control", "response-cache-control", row->cache_control);
     reply_overridable(call, "Expires", "response-expires", row->expires);
     reply_text(call, "x-amz-website-redirect-location", row->website_redirect);
     if (row->storage_class != STORAGE_STANDARD)
-        http_reply_header(call->x, "x-amz-storage-class", str_from(s3_storage_class_name(row->storage_class)));
+        http_reply_header(call->x, "x-amz-storage-class",
+                          str_from(s3_storage_class_name(row->storage_class)));
     if (row->tag_count > 0)
         http_reply_header_u64(call->x, "x-amz-tagging-count", row->tag_count);
     reply_metadata(call, row->metadata);
@@ -285,7 +294,8 @@ static int64_t date_header(struct s3_call *call, const char *prefix, const char 
 enum err s3_conditions_parse(struct s3_call *call, const char *prefix, struct conditions *out)
 {
     int64_t modified_since_ms = date_header(call, prefix, "if-modified-since");
-    if (modified_since_ms > clock_real_ms()) /* a date in the future is no condition (RFC 9110 section 13.1.3) */
+    if (modified_since_ms >
+        clock_real_ms()) /* a date in the future is no condition (RFC 9110 section 13.1.3) */
         modified_since_ms = 0;
     *out = (struct conditions){
         .if_match = s3_header(call, arena_printf(call->arena, "%sif-match", prefix).ptr),

@@ -11,7 +11,8 @@ enum err s3_object_headers_parse(struct s3_call *call, struct object_row *row);
 enum err s3_unserved_headers_check(struct s3_call *call);
 
 /* All that GET and HEAD tell of a version, without length and range. `shows_checksum`: x-amz-checksum-mode was ENABLED. */
-void s3_object_headers_reply(struct s3_call *call, const struct object_row *row, bool shows_checksum);
+void s3_object_headers_reply(struct s3_call *call, const struct object_row *row,
+                             bool shows_checksum);
 
 /* If-Match and its kin. prefix: "" or "x-amz-copy-source-". Dates that cannot be parsed are ignored, as RFC 9110 wants. */
 enum err s3_conditions_parse(struct s3_call *call, const char *prefix, struct conditions *out);

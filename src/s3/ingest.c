@@ -23,7 +23,8 @@ enum err s3_content_length(struct s3_call *call, uint64_t *out_length)
     if (decoded.len == 0)
         return ERR_MISSING_LENGTH;
     if (str_to_u64(decoded, out_length) != OK || *out_length == BODY_LENGTH_UNKNOWN)
-        return fail_set(&call->fail, ERR_BAD_HEADER, "x-amz-decoded-content-length", "\"%.*s\"", STR_ARG(decoded));
+        return fail_set(&call->fail, ERR_BAD_HEADER, "x-amz-decoded-content-length", "\"%.*s\"",
+                        STR_ARG(decoded));
     return OK;
 }
 
@@ -99,7 +100,8 @@ static size_t sink_write(struct http_sink *sink, str data)
     if (ingest->is_over)
         return data.len;
     size_t taken = 0;
-    enum err err = ingest->chunked != NULL ? write_chunked(ingest, data, &taken) : write_plain(ingest, data, &taken);
+    enum err err = ingest->chunked != NULL ? write_chunked(ingest, data, &taken)
+                                           : write_plain(ingest, data, &taken);
     if (err == OK)
         err = ingest_failure(ingest);
     if (err == OK)
@@ -113,7 +115,8 @@ static size_t sink_write(struct http_sink *sink, str data)
 static enum err check_trailer(struct s3_ingest *ingest)
 {
     for (size_t i = 0; ingest->chunked != NULL && i < ingest->chunked->trailer_count; i++)
-        TRY(s3_integrity_trailer(ingest->call, ingest->chunked->trailer[i].name, ingest->chunked->trailer[i].value));
+        TRY(s3_integrity_trailer(ingest->call, ingest->chunked->trailer[i].name,
+                                 ingest->chunked->trailer[i].value));
     return OK;
 }
 
@@ -179,13 +182,15 @@ static void body_ready(void *context)
 static enum err chunked_begin(struct s3_ingest *ingest)
 {
     struct s3_call *call = ingest->call;
-    enum payload_kind payload = call->sig_kind == SIG_ANONYMOUS ? PAYLOAD_STREAM_UNSIGNED_TRAILER : call->sig.payload;
+    enum payload_kind payload =
+        call->sig_kind == SIG_ANONYMOUS ? PAYLOAD_STREAM_UNSIGNED_TRAILER : call->sig.payload;
     bool is_signed = payload == PAYLOAD_STREAM_SIGNED || payload == PAYLOAD_STREAM_SIGNED_TRAILER;
     struct sigv4_chain chain;
     if (is_signed)
         sigv4_chain_begin(&chain, &call->sig, call->signing_key);
     ingest->chunked = arena_new_of(call->arena, struct aws_chunked);
-    aws_chunked_init(ingest->chunked, call->arena, is_signed ? &chain : NULL, payload != PAYLOAD_STREAM_SIGNED);
+    aws_chunked_init(ingest->chunked, call->arena, is_signed ? &chain : NULL,
+                     payload != PAYLOAD_STREAM_SIGNED);
     return OK;
 }
 
@@ -215,7 +220,8 @@ enum err s3_ingest_begin(struct s3_call *call)
     buf_init(&ingest->memory, SIMPLE_BODY_MAX_BYTES);
     if (call->operation->shape == S3_UPLOAD) {
         TRY(upload_begin(ingest));
-    } else if (ingest->expected != BODY_LENGTH_UNKNOWN && ingest->expected > SIMPLE_BODY_MAX_BYTES) {
+    } else if (ingest->expected != BODY_LENGTH_UNKNOWN &&
+               ingest->expected > SIMPLE_BODY_MAX_BYTES) {
         return ERR_TOO_LARGE;
     }
     call->ingest = ingest;

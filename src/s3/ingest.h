@@ -10,9 +10,9 @@ struct s3_ingest {
     struct aws_chunked *chunked; /* null: plain */
     uint64_t expected;           /* decoded bytes, or BODY_LENGTH_UNKNOWN */
     uint64_t received;
-    struct body *body;           /* UPLOAD */
-    struct buf memory;           /* SIMPLE */
-    bool is_over;                /* end, or failure: nothing more is taken */
+    struct body *body; /* UPLOAD */
+    struct buf memory; /* SIMPLE */
+    bool is_over;      /* end, or failure: nothing more is taken */
     void (*closed)(void *call);
 };
 

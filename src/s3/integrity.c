@@ -57,8 +57,8 @@ enum err s3_checksum_decode(enum checksum_kind kind, str text, uint8_t dst[CHECK
 {
     uint8_t bytes[CHECKSUM_SIZE_MAX + 8];
     size_t len;
-    if (text.len != base64_encoded_len(checksum_size(kind)) || base64_decode(text, bytes, &len) != OK ||
-        len != checksum_size(kind))
+    if (text.len != base64_encoded_len(checksum_size(kind)) ||
+        base64_decode(text, bytes, &len) != OK || len != checksum_size(kind))
         return ERR_BAD_CHECKSUM_FORM;
     memcpy(dst, bytes, len);
     return OK;
@@ -72,7 +72,8 @@ static enum err parse_md5(struct s3_call *call)
         return OK;
     uint8_t bytes[MD5_SIZE + 8];
     size_t len;
-    if (text.len != base64_encoded_len(MD5_SIZE) || base64_decode(text, bytes, &len) != OK || len != MD5_SIZE)
+    if (text.len != base64_encoded_len(MD5_SIZE) || base64_decode(text, bytes, &len) != OK ||
+        len != MD5_SIZE)
         return fail_set(&call->fail, ERR_BAD_DIGEST_FORM, "Content-MD5", "\"%.*s\"", STR_ARG(text));
     memcpy(integrity->md5, bytes, MD5_SIZE);
     integrity->has_md5 = true;
@@ -84,8 +85,8 @@ static enum err take_value(struct s3_call *call, enum checksum_kind kind, str te
     struct s3_integrity *integrity = &call->integrity;
     enum err err = s3_checksum_decode(kind, text, integrity->value);
     if (err != OK)
-        return fail_set(&call->fail, err, names[kind].header, "Value for %s %sheader is invalid.", names[kind].header,
-                        call->integrity.is_in_trailer ? "trailing " : "");
+        return fail_set(&call->fail, err, names[kind].header, "Value for %s %sheader is invalid.",
+                        names[kind].header, call->integrity.is_in_trailer ? "trailing " : "");
     integrity->kind = kind;
     integrity->has_value = true;
     return OK;
@@ -98,7 +99,8 @@ static enum err parse_values(struct s3_call *call)
             continue;
         if (call->integrity.has_value)
             return fail_set(&call->fail, ERR_BAD_REQUEST, names[kind].header,
-                            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
+                            "Expecting a single x-amz-checksum- header. Multiple checksum Types "
+                            "are not allowed.");
         TRY(take_value(call, kind, s3_header(call, names[kind].header)));
     }
     return OK;
@@ -109,7 +111,8 @@ static enum err parse_trailer(struct s3_call *call)
     struct s3_integrity *integrity = &call->integrity;
     str rest = s3_header(call, "x-amz-trailer"), name;
     if (rest.len > 0 && !s3_is_aws_chunked(call))
-        return fail_set(&call->fail, ERR_BAD_TRAILER, "x-amz-trailer", "the body is not aws-chunked");
+        return fail_set(&call->fail, ERR_BAD_TRAILER, "x-amz-trailer",
+                        "the body is not aws-chunked");
     while (rest.len > 0) {
         (void)str_cut(rest, ',', &name, &rest);
         enum checksum_kind kind;
@@ -119,7 +122,8 @@ static enum err parse_trailer(struct s3_call *call)
                             "The value specified in the x-amz-trailer header is not supported");
         if (integrity->kind != CHECKSUM_NONE)
             return fail_set(&call->fail, ERR_BAD_REQUEST, "x-amz-trailer",
-                            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
+                            "Expecting a single x-amz-checksum- header. Multiple checksum Types "
+                            "are not allowed.");
         integrity->kind = kind;
         integrity->is_in_trailer = true;
     }
@@ -138,9 +142,10 @@ static enum err parse_announcement(struct s3_call *call)
         return fail_set(&call->fail, ERR_BAD_REQUEST, "x-amz-sdk-checksum-algorithm",
                         "Value for x-amz-sdk-checksum-algorithm header is invalid.");
     if (call->operation->shape == S3_UPLOAD && integrity->kind == CHECKSUM_NONE)
-        return fail_set(&call->fail, ERR_BAD_REQUEST, "x-amz-sdk-checksum-algorithm",
-                        "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or "
-                        "x-amz-trailer headers were found.");
+        return fail_set(
+            &call->fail, ERR_BAD_REQUEST, "x-amz-sdk-checksum-algorithm",
+            "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or "
+            "x-amz-trailer headers were found.");
     if (integrity->kind != CHECKSUM_NONE && integrity->kind != kind)
         return fail_set(&call->fail, ERR_BAD_REQUEST, "x-amz-sdk-checksum-algorithm",
                         "Value for x-amz-sdk-checksum-algorithm header is invalid.");
@@ -158,9 +163,10 @@ enum err s3_integrity_parse(struct s3_call *call)
 enum err s3_integrity_trailer(struct s3_call *call, str name, str value)
 {
     enum checksum_kind kind;
-    if (!find_by_header(name, &kind) || kind != call->integrity.kind || !call->integrity.is_in_trailer)
-        return fail_set(&call->fail, ERR_BAD_TRAILER, "x-amz-trailer", "the trailer \"%.*s\" was not announced",
-                        STR_ARG(name));
+    if (!find_by_header(name, &kind) || kind != call->integrity.kind ||
+        !call->integrity.is_in_trailer)
+        return fail_set(&call->fail, ERR_BAD_TRAILER, "x-amz-trailer",
+                        "the trailer \"%.*s\" was not announced", STR_ARG(name));
     return take_value(call, kind, value);
 }
 
@@ -192,7 +198,8 @@ enum err s3_integrity_check(struct s3_call *call, const struct digest *digest)
     if (integrity->kind == CHECKSUM_NONE)
         return OK;
     if (!integrity->has_value)
-        return fail_set(&call->fail, ERR_BAD_TRAILER, "x-amz-trailer", "the announced trailer did not come");
+        return fail_set(&call->fail, ERR_BAD_TRAILER, "x-amz-trailer",
+                        "the announced trailer did not come");
     if (!str_eq(digest_checksum(digest, integrity->kind),
                 str_of(integrity->value, checksum_size(integrity->kind))))
         return fail_set(&call->fail, ERR_BAD_CHECKSUM, NULL,

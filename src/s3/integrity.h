@@ -9,8 +9,8 @@ struct s3_call;
 struct s3_integrity {
     bool has_md5;
     uint8_t md5[MD5_SIZE];
-    enum checksum_kind kind;   /* CHECKSUM_NONE: the client sent and announced none */
-    bool has_value;            /* of a header, or after the trailer came */
+    enum checksum_kind kind; /* CHECKSUM_NONE: the client sent and announced none */
+    bool has_value;          /* of a header, or after the trailer came */
     bool is_in_trailer;
     uint8_t value[CHECKSUM_SIZE_MAX];
 };

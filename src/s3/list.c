@@ -23,19 +23,22 @@ struct listing {
     bool is_url_encoded;
     bool shows_owner;
     struct list_result result;
-    struct s3_xml *entries;  /* what is walked goes there; the answer's head needs the result first */
-    struct buf common;       /* the common prefixes stand after the entries */
+    struct s3_xml
+        *entries;      /* what is walked goes there; the answer's head needs the result first */
+    struct buf common; /* the common prefixes stand after the entries */
     char owner_name[DISPLAY_NAME_MAX + 1];
 };
 
 /* ---- Arguments ---- */
 
-enum err s3_count_parse(struct s3_call *call, const char *name, uint64_t fallback, uint64_t most, uint64_t *out)
+enum err s3_count_parse(struct s3_call *call, const char *name, uint64_t fallback, uint64_t most,
+                        uint64_t *out)
 {
     str text = s3_query(call, name);
     *out = fallback;
     if (text.len > 0 && (str_to_u64(text, out) != OK || *out > INT32_MAX))
-        return s3_bad_argument(call, name, "Provided value is not an integer or within integer range", text);
+        return s3_bad_argument(call, name,
+                               "Provided value is not an integer or within integer range", text);
     if (*out > most)
         *out = most;
     return OK;
@@ -46,7 +49,8 @@ enum err s3_encoding_parse(struct s3_call *call, bool *out_is_url)
     str text = s3_query(call, "encoding-type");
     *out_is_url = str_eq(text, STR("url"));
     if (s3_has_query(call, "encoding-type") && !*out_is_url)
-        return s3_bad_argument(call, "encoding-type", "Invalid Encoding Method specified in Request", text);
+        return s3_bad_argument(call, "encoding-type",
+                               "Invalid Encoding Method specified in Request", text);
     return OK;
 }
 
@@ -71,7 +75,8 @@ static enum err continuation_parse(struct s3_call *call, struct listing *list)
     char *key = arena_alloc(call->arena, token.len + 1);
     size_t len;
     if (base64_decode(token, key, &len) != OK || len > KEY_MAX_BYTES)
-        return s3_bad_argument(call, "continuation-token", "The continuation token provided is incorrect", token);
+        return s3_bad_argument(call, "continuation-token",
+                               "The continuation token provided is incorrect", token);
     list->args.after = str_of(key, len);
     return OK;
 }
@@ -116,7 +121,8 @@ static enum err list_parse(struct s3_call *call, enum list_kind kind)
 static enum err list_v1_parse(struct s3_call *call)
 {
     if (s3_has_query(call, "list-type"))
-        return s3_bad_argument(call, "list-type", "Invalid List Type specified in Request", s3_query(call, "list-type"));
+        return s3_bad_argument(call, "list-type", "Invalid List Type specified in Request",
+                               s3_query(call, "list-type"));
     return list_parse(call, LIST_V1);
 }
 
@@ -144,7 +150,8 @@ static void write_checksum(struct xml_writer *w, const struct object_row *row)
 {
     if (row->checksum_kind == CHECKSUM_NONE)
         return;
-    xml_text(w, "ChecksumAlgorithm", str_from(s3_checksum_name((enum checksum_kind)row->checksum_kind)));
+    xml_text(w, "ChecksumAlgorithm",
+             str_from(s3_checksum_name((enum checksum_kind)row->checksum_kind)));
     xml_text(w, "ChecksumType", str_from(s3_checksum_type_name(row->checksum_type)));
 }
 
@@ -174,7 +181,8 @@ static enum err write_entry(struct list_visitor *visitor, str name, const struct
     xml_u64(w, "Size", row->size);
     if (list->shows_owner)
         s3_xml_owner(w, "Owner", row->owner,
-                     str_eq(row->owner, list->call->bucket_row.owner) ? str_from(list->owner_name) : (str){0});
+                     str_eq(row->owner, list->call->bucket_row.owner) ? str_from(list->owner_name)
+                                                                      : (str){0});
     xml_text(w, "StorageClass", str_from(s3_storage_class_name(row->storage_class)));
     buf_append(out, list->kind == LIST_VERSIONS ? STR("</Version>") : STR("</Contents>"));
     return OK;
@@ -192,7 +200,8 @@ static enum err list_read(struct s3_call *call, enum view_flags flags)
     struct listing *list = call->state;
     struct tx *tx;
     if (list->shows_owner)
-        TRY(users_display_name(call->s3->options.users, call->bucket_row.owner, flags, list->owner_name));
+        TRY(users_display_name(call->s3->options.users, call->bucket_row.owner, flags,
+                               list->owner_name));
     if (list->entries == NULL) {
         list->entries = s3_xml_entries(call);
         buf_init(&list->common, COMMON_MAX_BYTES);
@@ -222,7 +231,8 @@ static void write_markers(struct listing *list, struct xml_writer *w)
         break;
     case LIST_V2:
         if (s3_has_query(call, "start-after"))
-            xml_text(w, "StartAfter", s3_encode_name(call, list->is_url_encoded, s3_query(call, "start-after")));
+            xml_text(w, "StartAfter",
+                     s3_encode_name(call, list->is_url_encoded, s3_query(call, "start-after")));
         if (s3_has_query(call, "continuation-token"))
             xml_text(w, "ContinuationToken", s3_query(call, "continuation-token"));
         if (more)
@@ -248,7 +258,9 @@ static void list_reply(struct s3_call *call)
     struct xml_writer *w = &xml->w;
     xml_text(w, "Name", call->bucket);
     /* The first version of the operation never encoded the prefix, and its clients do not decode it. */
-    xml_text(w, "Prefix", s3_encode_name(call, list->is_url_encoded && list->kind != LIST_V1, list->args.prefix));
+    xml_text(
+        w, "Prefix",
+        s3_encode_name(call, list->is_url_encoded && list->kind != LIST_V1, list->args.prefix));
     write_markers(list, w);
     xml_u64(w, "MaxKeys", list->args.max_count);
     if (list->args.delimiter.len > 0)
@@ -261,7 +273,9 @@ static void list_reply(struct s3_call *call)
     s3_xml_send(call, xml);
 }
 
-const struct s3_handler handle_list_objects = {.parse = list_v1_parse, .read = list_read, .reply = list_reply};
-const struct s3_handler handle_list_objects_v2 = {.parse = list_v2_parse, .read = list_read, .reply = list_reply};
+const struct s3_handler handle_list_objects = {
+    .parse = list_v1_parse, .read = list_read, .reply = list_reply};
+const struct s3_handler handle_list_objects_v2 = {
+    .parse = list_v2_parse, .read = list_read, .reply = list_reply};
 const struct s3_handler handle_list_object_versions = {
     .parse = list_versions_parse, .read = list_read, .reply = list_reply};

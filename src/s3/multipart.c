@@ -30,9 +30,10 @@ static enum err checksum_type_parse(struct s3_call *call, struct upload_row *row
 {
     str type = s3_header(call, "x-amz-checksum-type");
     bool is_sha = row->checksum_kind == CHECKSUM_SHA1 || row->checksum_kind == CHECKSUM_SHA256;
-    row->checksum_type = row->checksum_kind == CHECKSUM_CRC64NVME || row->checksum_kind == CHECKSUM_NONE
-                             ? CHECKSUM_FULL_OBJECT
-                             : CHECKSUM_COMPOSITE;
+    row->checksum_type =
+        row->checksum_kind == CHECKSUM_CRC64NVME || row->checksum_kind == CHECKSUM_NONE
+            ? CHECKSUM_FULL_OBJECT
+            : CHECKSUM_COMPOSITE;
     if (type.len == 0)
         return OK;
     bool is_full = str_eq_nocase(type, STR("FULL_OBJECT"));
@@ -41,7 +42,8 @@ static enum err checksum_type_parse(struct s3_call *call, struct upload_row *row
                         "Value for x-amz-checksum-type header is invalid.");
     if (row->checksum_kind == CHECKSUM_NONE)
         return fail_set(&call->fail, ERR_BAD_REQUEST, "x-amz-checksum-type",
-                        "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.");
+                        "The x-amz-checksum-type header can only be used with the "
+                        "x-amz-checksum-algorithm header.");
     if ((is_full && is_sha) || (!is_full && row->checksum_kind == CHECKSUM_CRC64NVME))
         return fail_set(&call->fail, ERR_BAD_REQUEST, "x-amz-checksum-type",
                         "The %s checksum type cannot be used with the %s checksum algorithm.",
@@ -57,7 +59,8 @@ static enum err upload_checksum_parse(struct s3_call *call, struct upload_row *r
     enum checksum_kind kind = CHECKSUM_NONE;
     if (algorithm.len > 0 && !s3_checksum_find(algorithm, &kind))
         return fail_set(&call->fail, ERR_BAD_REQUEST, "x-amz-checksum-algorithm",
-                        "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
+                        "Checksum algorithm provided is unsupported. Please try again with any of "
+                        "the valid types: "
                         "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
     row->checksum_kind = kind;
     return checksum_type_parse(call, row);
@@ -112,7 +115,8 @@ static void create_reply(struct s3_call *call)
     s3_xml_finish(call, xml);
     http_reply_header(call->x, "x-amz-checksum-algorithm",
                       str_from(s3_checksum_name((enum checksum_kind)create->row.checksum_kind)));
-    http_reply_header(call->x, "x-amz-checksum-type", str_from(s3_checksum_type_name(create->row.checksum_type)));
+    http_reply_header(call->x, "x-amz-checksum-type",
+                      str_from(s3_checksum_type_name(create->row.checksum_type)));
     http_reply_send(call->x);
 }
 
@@ -138,14 +142,15 @@ static enum err part_parse(struct s3_call *call)
 static enum err part_body(struct s3_call *call, struct body_options *options)
 {
     options->must_be_extent = true;
-    options->digests |= DIGEST_BIT(CHECKSUM_CRC32) | DIGEST_BIT(CHECKSUM_CRC32C) | DIGEST_BIT(CHECKSUM_CRC64NVME) |
-                        DIGEST_BIT(s3_stored_checksum(call));
+    options->digests |= DIGEST_BIT(CHECKSUM_CRC32) | DIGEST_BIT(CHECKSUM_CRC32C) |
+                        DIGEST_BIT(CHECKSUM_CRC64NVME) | DIGEST_BIT(s3_stored_checksum(call));
     return OK;
 }
 
 /* An upload that was created without a kind keeps CRC64NVME, from which the whole's can be had, whatever the client sent to
  * protect its part. */
-static enum err part_checksum_choose(struct s3_call *call, const struct upload_row *upload, enum checksum_kind *out)
+static enum err part_checksum_choose(struct s3_call *call, const struct upload_row *upload,
+                                     enum checksum_kind *out)
 {
     enum checksum_kind wanted = (enum checksum_kind)upload->checksum_kind;
     enum checksum_kind sent = call->integrity.kind;
@@ -153,9 +158,10 @@ static enum err part_checksum_choose(struct s3_call *call, const struct upload_r
     bool is_computed = wanted != CHECKSUM_SHA1 && wanted != CHECKSUM_SHA256;
     if (wanted == CHECKSUM_NONE || sent == wanted || (sent == CHECKSUM_NONE && is_computed))
         return OK;
-    return fail_set(&call->fail, ERR_BAD_REQUEST, "x-amz-checksum-algorithm",
-                    "Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s",
-                    s3_checksum_name(wanted), sent == CHECKSUM_NONE ? "null" : s3_checksum_name(sent));
+    return fail_set(
+        &call->fail, ERR_BAD_REQUEST, "x-amz-checksum-algorithm",
+        "Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s",
+        s3_checksum_name(wanted), sent == CHECKSUM_NONE ? "null" : s3_checksum_name(sent));
 }
 
 static enum err part_read(struct s3_call *call, enum view_flags flags)
@@ -165,7 +171,8 @@ static enum err part_read(struct s3_call *call, enum view_flags flags)
     struct tx *tx;
     enum checksum_kind kind;
     TRY(view_begin(store_engine(call->s3->options.store), flags, &tx));
-    enum err err = upload_find(tx, call->bucket_row.id, call->key, part->upload_id, call->arena, &upload);
+    enum err err =
+        upload_find(tx, call->bucket_row.id, call->key, part->upload_id, call->arena, &upload);
     view_end(tx);
     TRY(err);
     TRY(part_checksum_choose(call, &upload, &kind));
@@ -196,8 +203,11 @@ static void part_reply(struct s3_call *call)
     http_reply_send(call->x);
 }
 
-const struct s3_handler handle_upload_part = {
-    .parse = part_parse, .body = part_body, .read = part_read, .start = part_start, .reply = part_reply};
+const struct s3_handler handle_upload_part = {.parse = part_parse,
+                                              .body = part_body,
+                                              .read = part_read,
+                                              .start = part_start,
+                                              .reply = part_reply};
 
 /* ---- AbortMultipartUpload ---- */
 
@@ -251,12 +261,14 @@ static enum err list_parts_read(struct s3_call *call, enum view_flags flags)
 {
     struct list_parts *list = call->state;
     struct tx *tx;
-    TRY(users_display_name(call->s3->options.users, call->bucket_row.owner, flags, list->owner_name));
+    TRY(users_display_name(call->s3->options.users, call->bucket_row.owner, flags,
+                           list->owner_name));
     TRY(view_begin(store_engine(call->s3->options.store), flags, &tx));
-    enum err err = upload_find(tx, call->bucket_row.id, call->key, list->upload_id, call->arena, &list->upload);
+    enum err err = upload_find(tx, call->bucket_row.id, call->key, list->upload_id, call->arena,
+                               &list->upload);
     if (err == OK)
-        err = upload_part_list(tx, list->upload_id, list->after, list->max_count, call->arena, &list->part,
-                               &list->count, &list->is_truncated);
+        err = upload_part_list(tx, list->upload_id, list->after, list->max_count, call->arena,
+                               &list->part, &list->count, &list->is_truncated);
     view_end(tx);
     return err;
 }
@@ -339,9 +351,11 @@ static enum err list_uploads_read(struct s3_call *call, enum view_flags flags)
 {
     struct list_uploads *list = call->state;
     struct tx *tx;
-    TRY(users_display_name(call->s3->options.users, call->bucket_row.owner, flags, list->owner_name));
+    TRY(users_display_name(call->s3->options.users, call->bucket_row.owner, flags,
+                           list->owner_name));
     TRY(view_begin(store_engine(call->s3->options.store), flags, &tx));
-    enum err err = upload_list(tx, &list->args, call->arena, &list->entry, &list->count, &list->is_truncated);
+    enum err err =
+        upload_list(tx, &list->args, call->arena, &list->entry, &list->count, &list->is_truncated);
     view_end(tx);
     return err;
 }
@@ -357,7 +371,8 @@ static void xml_upload(struct s3_call *call, struct xml_writer *w, const struct 
     xml_text(w, "StorageClass", str_from(s3_storage_class_name(row->storage_class)));
     xml_time(w, "Initiated", (int64_t)row->created_ms);
     if (row->checksum_kind != CHECKSUM_NONE) {
-        xml_text(w, "ChecksumAlgorithm", str_from(s3_checksum_name((enum checksum_kind)row->checksum_kind)));
+        xml_text(w, "ChecksumAlgorithm",
+                 str_from(s3_checksum_name((enum checksum_kind)row->checksum_kind)));
         xml_text(w, "ChecksumType", str_from(s3_checksum_type_name(row->checksum_type)));
     }
     xml_close(w);
@@ -373,8 +388,10 @@ static void list_uploads_reply(struct s3_call *call)
     xml_text(w, "UploadIdMarker", s3_query(call, "upload-id-marker"));
     if (list->is_truncated && list->count > 0) {
         const struct upload_entry *last = &list->entry[list->count - 1];
-        xml_text(w, "NextKeyMarker", s3_encode_name(call, list->is_url_encoded, last->key_or_prefix));
-        xml_text(w, "NextUploadIdMarker", last->row != NULL ? s3_upload_id_text(call, last->row->id) : (str){0});
+        xml_text(w, "NextKeyMarker",
+                 s3_encode_name(call, list->is_url_encoded, last->key_or_prefix));
+        xml_text(w, "NextUploadIdMarker",
+                 last->row != NULL ? s3_upload_id_text(call, last->row->id) : (str){0});
     }
     xml_text(w, "Prefix", s3_encode_name(call, list->is_url_encoded, list->args.prefix));
     if (list->args.delimiter.len > 0)
@@ -390,7 +407,8 @@ static void list_uploads_reply(struct s3_call *call)
         if (list->entry[i].row != NULL)
             continue;
         xml_open(w, "CommonPrefixes");
-        xml_text(w, "Prefix", s3_encode_name(call, list->is_url_encoded, list->entry[i].key_or_prefix));
+        xml_text(w, "Prefix",
+                 s3_encode_name(call, list->is_url_encoded, list->entry[i].key_or_prefix));
         xml_close(w);
     }
     s3_xml_send(call, xml);

@@ -7,12 +7,23 @@
 
 static const struct s3_operation operations[] = {
 #define SERVED(name_, method_, scope_, query_, query2_, header_, action_, shape_, handler_)        \
-    {.name = #name_, .method = S3_##method_, .scope = S3_##scope_, .query = query_,                \
-     .query2 = query2_, .header = header_, .action = action_, .shape = S3_##shape_,                \
+    {.name = #name_,                                                                               \
+     .method = S3_##method_,                                                                       \
+     .scope = S3_##scope_,                                                                         \
+     .query = query_,                                                                              \
+     .query2 = query2_,                                                                            \
+     .header = header_,                                                                            \
+     .action = action_,                                                                            \
+     .shape = S3_##shape_,                                                                         \
      .handler = &handle_##handler_},
 #define NOT_SERVED(name_, method_, scope_, query_, query2_, header_, action_)                      \
-    {.name = #name_, .method = S3_##method_, .scope = S3_##scope_, .query = query_,                \
-     .query2 = query2_, .header = header_, .action = action_},
+    {.name = #name_,                                                                               \
+     .method = S3_##method_,                                                                       \
+     .scope = S3_##scope_,                                                                         \
+     .query = query_,                                                                              \
+     .query2 = query2_,                                                                            \
+     .header = header_,                                                                            \
+     .action = action_},
 #include "s3/operations.def"
 #undef SERVED
 #undef NOT_SERVED
@@ -32,8 +43,9 @@ size_t s3_operation_index(const struct s3_operation *operation)
 static bool find_method(str text, enum s3_method *out)
 {
     static const str name[S3_METHOD_END] = {
-        [S3_GET] = STR_INIT("GET"),   [S3_HEAD] = STR_INIT("HEAD"),     [S3_PUT] = STR_INIT("PUT"),
-        [S3_POST] = STR_INIT("POST"), [S3_DELETE] = STR_INIT("DELETE"), [S3_OPTIONS] = STR_INIT("OPTIONS"),
+        [S3_GET] = STR_INIT("GET"),       [S3_HEAD] = STR_INIT("HEAD"),
+        [S3_PUT] = STR_INIT("PUT"),       [S3_POST] = STR_INIT("POST"),
+        [S3_DELETE] = STR_INIT("DELETE"), [S3_OPTIONS] = STR_INIT("OPTIONS"),
     };
     for (enum s3_method method = 0; method < S3_METHOD_END; method++) {
         if (str_eq(text, name[method])) {
@@ -54,8 +66,8 @@ static bool has_query(const struct pair *query, size_t count, const char *wanted
 }
 
 /* How many conditions the request meets; -1 when it fails one. */
-static int score(const struct s3_operation *row, const struct http_request *request, const struct pair *query,
-                 size_t query_count)
+static int score(const struct s3_operation *row, const struct http_request *request,
+                 const struct pair *query, size_t query_count)
 {
     const char *const wanted[] = {row->query, row->query2};
     int met = 0;
@@ -74,8 +86,8 @@ static int score(const struct s3_operation *row, const struct http_request *requ
 /* A row's first parameter names a part of a bucket or an object ("acl", "tagging"), unless it is an argument of one. */
 static bool is_sub_resource(const struct s3_operation *row, str name)
 {
-    return row->query != NULL && str_eq(name, str_from(row->query)) && !str_eq(name, STR("uploadId")) &&
-           !str_eq(name, STR("partNumber"));
+    return row->query != NULL && str_eq(name, str_from(row->query)) &&
+           !str_eq(name, STR("uploadId")) && !str_eq(name, STR("partNumber"));
 }
 
 /* Whether the query names a sub-resource of any operation. A request for one that has no row must not fall through to the
@@ -89,8 +101,9 @@ static bool names_sub_resource(const struct pair *query, size_t count)
     return false;
 }
 
-const struct s3_operation *s3_operation_find(const struct http_request *request, enum s3_scope scope,
-                                             const struct pair *query, size_t query_count)
+const struct s3_operation *s3_operation_find(const struct http_request *request,
+                                             enum s3_scope scope, const struct pair *query,
+                                             size_t query_count)
 {
     enum s3_method method;
     if (!find_method(request->method, &method))

@@ -21,7 +21,8 @@ struct s3_operation {
 };
 
 /* The row, or null when no operation has that method on that scope (ERR_METHOD_NOT_ALLOWED). */
-const struct s3_operation *s3_operation_find(const struct http_request *request, enum s3_scope scope,
-                                             const struct pair *query, size_t query_count);
+const struct s3_operation *s3_operation_find(const struct http_request *request,
+                                             enum s3_scope scope, const struct pair *query,
+                                             size_t query_count);
 /* Index of a row in the table, for counters. */
 size_t s3_operation_index(const struct s3_operation *operation);

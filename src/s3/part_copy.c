@@ -22,14 +22,16 @@ static enum err source_range_parse(struct s3_call *call, struct upload_part_copy
     str text = s3_header(call, "x-amz-copy-source-range"), first, last;
     if (text.len == 0)
         return OK;
-    bool is_good = str_has_prefix(text, STR("bytes=")) && str_cut(str_skip(text, 6), '-', &first, &last) &&
-                   str_to_u64(first, &op->range_first) == OK && str_to_u64(last, &op->range_last) == OK &&
-                   op->range_first <= op->range_last && op->range_last != UINT64_MAX;
+    bool is_good =
+        str_has_prefix(text, STR("bytes=")) && str_cut(str_skip(text, 6), '-', &first, &last) &&
+        str_to_u64(first, &op->range_first) == OK && str_to_u64(last, &op->range_last) == OK &&
+        op->range_first <= op->range_last && op->range_last != UINT64_MAX;
     if (!is_good)
-        return s3_bad_argument(call, "x-amz-copy-source-range",
-                               "The x-amz-copy-source-range value must be of the form bytes=first-last where first "
-                               "and last are the zero-based offsets of the first and last bytes to copy",
-                               text);
+        return s3_bad_argument(
+            call, "x-amz-copy-source-range",
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first "
+            "and last are the zero-based offsets of the first and last bytes to copy",
+            text);
     op->has_range = true;
     return OK;
 }
@@ -60,22 +62,26 @@ static enum err range_check(struct s3_call *call, const struct upload_part_copy 
                         "The specified copy range is invalid for the source object size");
     if (op->has_range && op->range_last >= size)
         return fail_set(&call->fail, ERR_BAD_ARGUMENT, "x-amz-copy-source-range",
-                        "Range specified is not valid for source object of size: %llu", (unsigned long long)size);
+                        "Range specified is not valid for source object of size: %llu",
+                        (unsigned long long)size);
     return length > PART_MAX_BYTES ? ERR_COPY_TOO_LARGE : OK;
 }
 
 /* What cannot be referred to, or must be read for its checksum: a worker's task. */
-static enum err prepare_bytes(struct s3_call *call, struct part_copy *copy, const struct upload_row *upload,
-                              const struct object_row *source, enum view_flags flags)
+static enum err prepare_bytes(struct s3_call *call, struct part_copy *copy,
+                              const struct upload_row *upload, const struct object_row *source,
+                              enum view_flags flags)
 {
     struct upload_part_copy *op = &copy->op;
     struct store *store = call->s3->options.store;
     bool is_inline = source->extent_id == 0 && source->manifest_id == 0 && source->size > 0;
+    bool needs_extent =
+        is_inline || op->has_extent; /* of a run before this one, then to be given up */
     bool needs_checksum = upload->checksum_kind != CHECKSUM_NONE;
-    if ((is_inline || needs_checksum) && (flags & VIEW_NOWAIT) != 0)
+    if ((needs_extent || needs_checksum) && (flags & VIEW_NOWAIT) != 0)
         return ERR_WOULD_BLOCK;
     op->expected_sequence = 0;
-    if (is_inline && !op->has_extent)
+    if (needs_extent)
         TRY(upload_part_copy_inline_wait(store, op, call->arena));
     if (!needs_checksum)
         return OK;
@@ -104,13 +110,15 @@ static enum err part_copy_read(struct s3_call *call, enum view_flags flags)
     struct upload_row upload;
     struct tx *tx;
     TRY(view_begin(store_engine(call->s3->options.store), flags, &tx));
-    enum err err = upload_find(tx, call->bucket_row.id, call->key, copy->op.upload_id, call->arena, &upload);
+    enum err err =
+        upload_find(tx, call->bucket_row.id, call->key, copy->op.upload_id, call->arena, &upload);
     if (err == OK)
         err = s3_copy_source_authorise(call, tx, &copy->source);
     if (err == OK)
         err = bucket_find(tx, copy->source.bucket, call->arena, &bucket);
     if (err == OK)
-        err = object_find(tx, bucket.id, copy->source.key, copy->source.version_id, call->arena, &source);
+        err = object_find(tx, bucket.id, copy->source.key, copy->source.version_id, call->arena,
+                          &source);
     view_end(tx);
     TRY(err);
     TRY(range_check(call, &copy->op, source.size));
@@ -137,5 +145,7 @@ static void part_copy_reply(struct s3_call *call)
     s3_xml_send(call, xml);
 }
 
-const struct s3_handler handle_upload_part_copy = {
-    .parse = part_copy_parse, .read = part_copy_read, .start = part_copy_start, .reply = part_copy_reply};
+const struct s3_handler handle_upload_part_copy = {.parse = part_copy_parse,
+                                                   .read = part_copy_read,
+                                                   .start = part_copy_start,
+                                                   .reply = part_copy_reply};

@@ -82,7 +82,8 @@ static enum err delete_parse(struct s3_call *call)
     };
     TRY(s3_unserved_headers_check(call));
     /* Conditions of directory buckets only. */
-    static const char *const not_served[] = {"x-amz-if-match-last-modified-time", "x-amz-if-match-size"};
+    static const char *const not_served[] = {"x-amz-if-match-last-modified-time",
+                                             "x-amz-if-match-size"};
     for (size_t i = 0; i < sizeof not_served / sizeof not_served[0]; i++)
         if (s3_header(call, not_served[i]).len > 0)
             return fail_set(&call->fail, ERR_NOT_IMPLEMENTED, not_served[i],
@@ -107,4 +108,5 @@ static void delete_reply(struct s3_call *call)
         s3_reply_empty(call, 204);
 }
 
-const struct s3_handler handle_delete_object = {.parse = delete_parse, .start = delete_start, .reply = delete_reply};
+const struct s3_handler handle_delete_object = {
+    .parse = delete_parse, .start = delete_start, .reply = delete_reply};

@@ -8,13 +8,16 @@
 #include "s3/runner.h"
 
 #define S3_NAMESPACE "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""
-enum { XML_REPLY_MAX_BYTES = 32 << 20 }; /* 1,000 keys of 1,024 bytes, each byte escaped, several times over */
+enum {
+    XML_REPLY_MAX_BYTES = 32 << 20
+}; /* 1,000 keys of 1,024 bytes, each byte escaped, several times over */
 
 static const struct error_row {
     int status;
     const char *code, *message;
 } errors[ERR_COUNT] = {
-#define S3_ERROR(name, status_, code_, message_) [ERR_##name] = {.status = status_, .code = code_, .message = message_},
+#define S3_ERROR(name, status_, code_, message_)                                                   \
+    [ERR_##name] = {.status = status_, .code = code_, .message = message_},
 #include "s3/errors.def"
 #undef S3_ERROR
 };
@@ -80,7 +83,8 @@ static void attach_xml(struct s3_call *call, struct s3_xml *xml)
 void s3_xml_finish(struct s3_call *call, struct s3_xml *xml)
 {
     xml_close(&xml->w);
-    if (buf_err(&xml->out) != OK) { /* cannot happen to a page of bounded size; and must not end as half a document */
+    if (buf_err(&xml->out) !=
+        OK) { /* cannot happen to a page of bounded size; and must not end as half a document */
         buf_clear(&xml->out);
         call->err = ERR_INTERNAL;
         call->error_code = s3_error_code(ERR_INTERNAL);
@@ -121,9 +125,12 @@ static bool detail_is_message(enum err err)
 /* Which of the request's conditions an answer 412 is about: the first that is there, in the order in which they are judged. */
 static str failed_condition(const struct s3_call *call)
 {
-    static const char *const name[] = {"x-amz-copy-source-If-Match",   "x-amz-copy-source-If-Unmodified-Since",
-                                       "x-amz-copy-source-If-None-Match", "x-amz-copy-source-If-Modified-Since",
-                                       "If-Match",                     "If-Unmodified-Since",
+    static const char *const name[] = {"x-amz-copy-source-If-Match",
+                                       "x-amz-copy-source-If-Unmodified-Since",
+                                       "x-amz-copy-source-If-None-Match",
+                                       "x-amz-copy-source-If-Modified-Since",
+                                       "If-Match",
+                                       "If-Unmodified-Since",
                                        "If-None-Match"};
     for (size_t i = 0; i < sizeof name / sizeof name[0]; i++)
         if (http_has_header(call->request, str_from(name[i])))
@@ -247,7 +254,8 @@ void s3_reply_checksum(struct s3_call *call, const struct object_row *row)
         return;
     http_reply_header(call->x, s3_checksum_header((enum checksum_kind)row->checksum_kind),
                       s3_checksum_text(call->arena, row));
-    http_reply_header(call->x, "x-amz-checksum-type", str_from(s3_checksum_type_name(row->checksum_type)));
+    http_reply_header(call->x, "x-amz-checksum-type",
+                      str_from(s3_checksum_type_name(row->checksum_type)));
 }
 
 void s3_xml_owner(struct xml_writer *w, const char *element, str id, str display_name)

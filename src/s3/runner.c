@@ -72,7 +72,8 @@ static void read_on_worker_done(struct job *job)
     read_done(call, call->err);
 }
 
-static void submit(struct s3_call *call, void (*run)(struct job *job), void (*done)(struct job *job))
+static void submit(struct s3_call *call, void (*run)(struct job *job),
+                   void (*done)(struct job *job))
 {
     call->job = (struct job){.loop = call->s3->options.loop, .run = run, .done = done};
     workers_submit(call->s3->options.workers, &call->job);
@@ -97,7 +98,8 @@ static void commit_done(struct task *task)
     enum err err = call->err;
     bool is_refused = err == ERR_NO_SPACE || (err != OK && s3_error_status(err) < 500);
     if (call->ingest != NULL && call->ingest->body != NULL && !is_refused && err != ERR_RETRY)
-        body_keep(call->ingest->body); /* committed; or perhaps: then the search for orphans decides */
+        body_keep(
+            call->ingest->body); /* committed; or perhaps: then the search for orphans decides */
     if (err == ERR_RETRY && call->retries++ < RETRY_MAX_COUNT)
         run_start(call);
     else
@@ -154,7 +156,8 @@ static enum err admit(struct s3_call *call)
 {
     TRY(s3_auth_verify(call));
     if (call->operation->handler == NULL)
-        return fail_set(&call->fail, ERR_NOT_IMPLEMENTED, NULL, "%s is not implemented.", call->operation->name);
+        return fail_set(&call->fail, ERR_NOT_IMPLEMENTED, NULL, "%s is not implemented.",
+                        call->operation->name);
     TRY(check_bucket(call));
     if (!call->operation->handler->checksums_are_arguments)
         TRY(s3_integrity_parse(call));
@@ -188,7 +191,9 @@ static void lookup_on_worker_done(struct job *job)
 static enum err resolve(struct s3_call *call)
 {
     TRY(s3_target_parse(call));
-    enum s3_scope scope = call->bucket.len == 0 ? S3_SERVICE : call->key.len == 0 ? S3_BUCKET : S3_OBJECT;
+    enum s3_scope scope = call->bucket.len == 0 ? S3_SERVICE
+                          : call->key.len == 0  ? S3_BUCKET
+                                                : S3_OBJECT;
     call->operation = s3_operation_find(call->request, scope, call->query, call->query_count);
     return call->operation == NULL ? ERR_METHOD_NOT_ALLOWED : OK;
 }
@@ -234,7 +239,8 @@ static void on_bad_request(struct http_service *service, struct http_exchange *x
     finish_call(call, err);
 }
 
-static void on_done(struct http_service *service, struct http_exchange *x, const struct http_outcome *outcome)
+static void on_done(struct http_service *service, struct http_exchange *x,
+                    const struct http_outcome *outcome)
 {
     struct s3_loop *s3 = container_of(service, struct s3_loop, service);
     struct s3_call *call = http_context(x);
@@ -263,7 +269,8 @@ static void on_done(struct http_service *service, struct http_exchange *x, const
 struct http_service *s3_service_new(const struct s3_options *options)
 {
     struct s3_loop *s3 = mem_new(struct s3_loop);
-    s3->service = (struct http_service){.on_head = on_head, .on_bad_request = on_bad_request, .on_done = on_done};
+    s3->service = (struct http_service){
+        .on_head = on_head, .on_bad_request = on_bad_request, .on_done = on_done};
     s3->options = *options;
     s3->signing_keys = sigv4_cache_new(SIGNING_KEY_CACHE_ENTRIES);
     s3->id_seed = rand_u64();

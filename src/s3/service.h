@@ -19,7 +19,7 @@ struct s3_event {
     str request_id, method, target, peer, access_key, bucket, key, user_agent;
     const char *error_code; /* "NoSuchKey"; null on success */
     enum err err;
-    str detail;             /* for the log of server faults */
+    str detail; /* for the log of server faults */
     const struct http_outcome *outcome;
 };
 struct s3_observer {

@@ -19,7 +19,7 @@
 #include "store/rows.h"
 
 struct engine;
-struct tx;     /* a read-only view, or the transaction of an update */
+struct tx; /* a read-only view, or the transaction of an update */
 struct cursor;
 
 enum view_flags { VIEW_WAIT = 0, VIEW_NOWAIT = 1 << 0 };
@@ -50,14 +50,15 @@ enum err cursor_next(struct cursor *cursor, void *out_row);
 /* Moves on: cursor_next then gives the first row whose key is not below *from's. Never moves back. */
 enum err cursor_seek(struct cursor *cursor, const void *from);
 /* The last row whose key is not above *from's and that agrees in prefix_count columns; ERR_NOT_FOUND. Strings live in the arena. */
-enum err row_find_before(struct tx *tx, enum table_id table, const void *from, size_t prefix_count, void *out_row,
-                         struct arena *arena);
+enum err row_find_before(struct tx *tx, enum table_id table, const void *from, size_t prefix_count,
+                         void *out_row, struct arena *arena);
 void cursor_close(struct cursor *cursor); /* null is allowed; before view_end */
 
 /* ---- Catalogue: writing ---- */
 
 enum update_flags {
-    UPDATE_FREES = 1 << 0, /* a deletion: allowed to use the space that is kept back when the disk is full */
+    UPDATE_FREES =
+        1 << 0, /* a deletion: allowed to use the space that is kept back when the disk is full */
 };
 
 /* One atomic change. Embedded in the caller's struct, which stays alive until `done`.
@@ -93,13 +94,16 @@ struct extent_writer;
 size_t extent_block_size(const struct engine *engine);
 /* size_hint: expected length, 0 when not known. Worker. ERR_NO_SPACE, ERR_IO, ERR_READ_ONLY. */
 enum err extent_begin(struct engine *engine, uint64_t size_hint, struct extent_writer **out_writer);
-enum err extent_write(struct extent_writer *writer, const void *data, size_t len, uint64_t offset); /* worker */
+enum err extent_write(struct extent_writer *writer, const void *data, size_t len,
+                      uint64_t offset); /* worker */
 /* length: the end of what was written; ERR_BAD_INPUT when that is not so, or when a piece before it is missing.
  * Makes it durable and fills id, length, block_size, block_crcs (in the arena) and created_ms of the row, which the caller then puts
  * then puts. The writer is gone after it, whatever it returns. Until that row is committed the extent
  * belongs to nobody: a crash, or extent_drop, removes it. Worker. */
-enum err extent_seal(struct extent_writer *writer, uint64_t length, struct arena *arena, struct extent_row *out_row);
-void extent_abort(struct extent_writer *writer); /* removes what was written; null is allowed; worker */
+enum err extent_seal(struct extent_writer *writer, uint64_t length, struct arena *arena,
+                     struct extent_row *out_row);
+void extent_abort(
+    struct extent_writer *writer); /* removes what was written; null is allowed; worker */
 
 /* An extent opened for reading: a value that holds it (an open descriptor, say), so that a drop that comes meanwhile does
  * no harm. The row's strings must outlive it. ERR_NOT_FOUND when there is no such extent: it was dropped, or, if the row is
@@ -110,26 +114,28 @@ enum err extent_open(struct engine *engine, const struct extent_row *row, enum v
 /* Gives bytes from `offset` on, which is below the length: at most len, at least one, verified block by block (whole blocks
  * are read into dst, which has room for len bytes and len >= 2 blocks). *out_data is the part of dst that begins at offset.
  * Any thread with VIEW_NOWAIT, else worker. Several threads may read through one reader. */
-enum err extent_read(struct extent_reader *reader, uint64_t offset, void *dst, size_t len, enum view_flags flags,
-                     str *out_data);
+enum err extent_read(struct extent_reader *reader, uint64_t offset, void *dst, size_t len,
+                     enum view_flags flags, str *out_data);
 /* The descriptor and file position of a span that may be sent unverified (sendfile); ERR_NOT_IMPLEMENTED where there is none. */
-enum err extent_span(struct extent_reader *reader, uint64_t offset, int *out_fd, uint64_t *out_file_offset);
+enum err extent_span(struct extent_reader *reader, uint64_t offset, int *out_fd,
+                     uint64_t *out_file_offset);
 void extent_close(struct extent_reader *reader); /* null is allowed */
 
 /* Removes it for good; OK when it is gone already. Worker. Only after the commit that removed its row. */
 enum err extent_drop(struct engine *engine, uint64_t id);
 /* Calls `seen` for every sealed extent that was there when the engine was opened, in no order: to find those that no row
  * names. Worker. */
-enum err extent_each(struct engine *engine, enum err (*seen)(void *context, uint64_t id), void *context);
+enum err extent_each(struct engine *engine, enum err (*seen)(void *context, uint64_t id),
+                     void *context);
 
 /* ---- The whole ---- */
 
 struct engine_stats {
-    uint64_t updates, batches, syncs;    /* since start */
-    uint64_t log_bytes, log_live_bytes;  /* on disk; of them still referred to */
+    uint64_t updates, batches, syncs;   /* since start */
+    uint64_t log_bytes, log_live_bytes; /* on disk; of them still referred to */
     uint64_t index_bytes;
     uint64_t disk_free_bytes, disk_total_bytes;
-    bool is_read_only;                   /* after a failed sync: only a restart helps */
+    bool is_read_only; /* after a failed sync: only a restart helps */
     char read_only_reason[128];
 };
 void engine_stats(struct engine *engine, struct engine_stats *out_stats);

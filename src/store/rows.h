@@ -32,7 +32,7 @@ enum table_id {
 #define ROW_ENUM(number, table) TABLE_##table = number,
     TABLES(ROW_ENUM)
 #undef ROW_ENUM
-    TABLE_ID_END
+        TABLE_ID_END
 };
 
 enum column_type { COLUMN_U64, COLUMN_U64_DESC, COLUMN_STR, COLUMN_BLOB };
@@ -62,8 +62,8 @@ const struct blob *row_blob_const(const struct table *table, const void *row);
 
 /* What a row may be at most; row_put answers ERR_TOO_LARGE beyond. */
 enum {
-    ROW_KEY_MAX = 4096,       /* encoded key columns */
-    ROW_VALUE_MAX = 4 << 20,  /* encoded other columns */
+    ROW_KEY_MAX = 4096,      /* encoded key columns */
+    ROW_VALUE_MAX = 4 << 20, /* encoded other columns */
     ROW_BLOB_MAX = 16 << 20,
 };
 
@@ -72,7 +72,8 @@ enum {
 struct buf;
 void row_key_encode(const struct table *table, const void *row, struct buf *out);
 /* Only the first `count` key columns: the common front of all rows that agree in them. */
-void row_key_encode_prefix(const struct table *table, const void *row, size_t count, struct buf *out);
+void row_key_encode_prefix(const struct table *table, const void *row, size_t count,
+                           struct buf *out);
 /* The end of those rows: the smallest byte string above the keys of all rows that agree in the first `count` key columns. */
 void row_key_encode_end(const struct table *table, const void *row, size_t count, struct buf *out);
 /* Sets the key columns. Strings point into `key` where they lie there as they are, else into the arena. ERR_CORRUPT; the
