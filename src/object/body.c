@@ -120,8 +120,8 @@ static void budget_granted(struct budget_waiter *waiter)
     body_advance(body);
 }
 
-/* Gets a buffer to fill; false when one will come later. The first may be waited for in line; further ones only make the
- * upload faster, and are not taken from those who have none. */
+/* Gets a buffer to fill; false when one will come later. The first may be waited for in line;
+ * further ones only make the upload faster, and are not taken from those who have none. */
 static bool buffer_get(struct body *body)
 {
     struct budget *budget = &body->options.store->upload_budget;
@@ -238,7 +238,8 @@ static void begin_done(struct job *job)
     body->extent_state = body->step_result == OK ? EXTENT_OPEN : EXTENT_NONE;
     if (body->step_result != OK)
         fail_with(body, body->step_result);
-    /* This job counts until the list is empty: else a buffer that is let go could be the body's end. */
+    /* This job counts until the list is empty: else a buffer that is let go could be the body's
+     * end. */
     list_for_each (link, &body->unwritten) {
         struct io_buffer *buffer = container_of(link, struct io_buffer, link);
         list_remove(link);
@@ -304,7 +305,8 @@ size_t body_write(struct body *body, str data)
         buffer->len += len;
         body->length += len;
         taken += len;
-        /* A short buffer is the only one of its body, which may end inline; it is sent at the end. */
+        /* A short buffer is the only one of its body, which may end inline; it is sent at the
+         * end. */
         if (buffer->len == IO_BUFFER_BYTES)
             buffer_send(body);
     }

@@ -1,6 +1,6 @@
-/* body: takes the bytes of an upload, computes their digests beside the writing, and ends as inline bytes (small) or as a
- * sealed extent (large). Memory is bounded by the store's upload budget: when there is no buffer, body_write takes fewer
- * bytes, and `ready` is called when there is room.
+/* body: takes the bytes of an upload, computes their digests beside the writing, and ends as inline
+ * bytes (small) or as a sealed extent (large). Memory is bounded by the store's upload budget: when
+ * there is no buffer, body_write takes fewer bytes, and `ready` is called when there is room.
  *
  * Everything is called, and calls back, on one loop. Hashing and writing run on workers:
  *
@@ -30,21 +30,25 @@ struct body_options {
 };
 
 struct body *body_new(const struct body_options *options);
-/* Takes the front of data; returns how many bytes. After a failure it takes, and drops, everything. */
+/* Takes the front of data; returns how many bytes. After a failure it takes, and drops,
+ * everything. */
 size_t body_write(struct body *body, str data);
 /* The first failure so far: a reason to refuse the rest of an upload early. */
 enum err body_failure(const struct body *body);
-/* No more comes. `done` tells the failure, or OK: then the functions below may be asked. It may come before the return. */
+/* No more comes. `done` tells the failure, or OK: then the functions below may be asked. It may
+ * come before the return. */
 void body_finish(struct body *body, void (*done)(void *context, enum err err));
 
 uint64_t body_length(const struct body *body);
 const struct digest *body_digest(const struct body *body);
-/* Inline bytes (null ptr when the body is an extent or empty), and the sealed extent's row (null when there is none). */
+/* Inline bytes (null ptr when the body is an extent or empty), and the sealed extent's row (null
+ * when there is none). */
 str body_inline(const struct body *body);
 const struct extent_row *body_extent(const struct body *body);
 
-/* The extent belongs to a committed row now (or may: the commit's outcome is unknown): closing does not drop it. */
+/* The extent belongs to a committed row now (or may: the commit's outcome is unknown): closing
+ * does not drop it. */
 void body_keep(struct body *body);
-/* Gives everything up that was not kept; `closed` comes when nothing of the body is in use any more, maybe before the return.
- * Allowed at any time, once. */
+/* Gives everything up that was not kept; `closed` comes when nothing of the body is in use any
+ * more, maybe before the return. Allowed at any time, once. */
 void body_close(struct body *body, void (*closed)(void *context));

@@ -3,8 +3,8 @@
 
 #include "object/store.h"
 
-/* The general rules: 3 to 63 of a-z 0-9 . -, begins and ends with a letter or digit, no "..", not an IPv4 address, none of the
- * reserved prefixes and suffixes. ERR_BAD_BUCKET_NAME. */
+/* The general rules: 3 to 63 of a-z 0-9 . -, begins and ends with a letter or digit, no "..",
+ * not an IPv4 address, none of the reserved prefixes and suffixes. ERR_BAD_BUCKET_NAME. */
 enum err bucket_name_check(str name);
 
 struct bucket_create {
@@ -19,7 +19,8 @@ struct bucket_delete {
     struct obj_op op;
     str name;
 };
-/* ERR_NO_SUCH_BUCKET, ERR_BUCKET_NOT_EMPTY. Unfinished uploads do not count; they become garbage. */
+/* ERR_NO_SUCH_BUCKET, ERR_BUCKET_NOT_EMPTY. Unfinished uploads do not count; they become
+ * garbage. */
 void bucket_delete_start(struct bucket_delete *del);
 
 struct bucket_list_args {

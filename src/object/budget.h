@@ -1,5 +1,6 @@
-/* budget: a bounded number of bytes for I/O buffers, shared by all bodies under way, so that load becomes back-pressure and not
- * growth. Who gets nothing waits in line, and is called on its own loop when its turn has come. Thread-safe. */
+/* budget: a bounded number of bytes for I/O buffers, shared by all bodies under way, so that
+ * load becomes back-pressure and not growth. Who gets nothing waits in line, and is called on
+ * its own loop when its turn has come. Thread-safe. */
 #pragma once
 
 #include <pthread.h>
@@ -25,12 +26,15 @@ struct budget_waiter {
 void budget_init(struct budget *budget, size_t total_bytes);
 void budget_release(struct budget *budget);
 
-/* Takes at once or not at all; never before those who wait. A wish above the total is granted when all else is free. */
+/* Takes at once or not at all; never before those who wait. A wish above the total is granted
+ * when all else is free. */
 bool budget_try_take(struct budget *budget, size_t bytes);
-/* As above, but only while more than half is free: for buffers that make things faster, not possible. */
+/* As above, but only while more than half is free: for buffers that make things faster, not
+ * possible. */
 bool budget_try_take_extra(struct budget *budget, size_t bytes);
 /* Takes at once (true), or waits: `granted` comes later. */
 bool budget_take(struct budget *budget, struct budget_waiter *waiter, size_t bytes);
-/* Gives up waiting. False: the grant is on its way already, and `granted` will come. Loop of the waiter. */
+/* Gives up waiting. False: the grant is on its way already, and `granted` will come. Loop of the
+ * waiter. */
 bool budget_cancel(struct budget *budget, struct budget_waiter *waiter);
 void budget_give(struct budget *budget, size_t bytes);

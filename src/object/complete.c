@@ -1,5 +1,6 @@
-/* CompleteMultipartUpload: one update that checks the client's list against the parts, makes the manifest, and replaces the
- * object. The parts' references pass to the pieces; parts that the list leaves out let theirs go. */
+/* CompleteMultipartUpload: one update that checks the client's list against the parts, makes the
+ * manifest, and replaces the object. The parts' references pass to the pieces; parts that the
+ * list leaves out let theirs go. */
 #include "object/upload.h"
 
 #include "base/mem.h"
@@ -35,8 +36,8 @@ static enum err part_check(struct completion *c, size_t index)
     TRY(err);
     if (!etag_is(wanted->etag, part->md5, 0))
         return bad_part(c, wanted->number);
-    /* A part of an upload without a kind may have been protected by another kind than the one that is kept: it was
-     * checked when it came. */
+    /* A part of an upload without a kind may have been protected by another kind than the one
+     * that is kept: it was checked when it came. */
     bool is_comparable =
         c->upload.checksum_kind != CHECKSUM_NONE || part->checksum_kind == wanted->checksum_kind;
     if (wanted->checksum.len > 0 && is_comparable &&
@@ -130,8 +131,9 @@ static void upload_headers(const struct upload_row *upload, struct object_row *r
     row->acl = upload->acl;
 }
 
-/* The pieces of one part; an empty part has none, and is then known by an empty piece of its own only when it is the sole
- * one, which a manifest cannot hold: parts without bytes are simply not there to be asked for. */
+/* The pieces of one part; an empty part has none, and is then known by an empty piece of its own
+ * only when it is the sole one, which a manifest cannot hold: parts without bytes are simply not
+ * there to be asked for. */
 static enum err pieces_put(struct completion *c, uint64_t manifest_id, size_t index,
                            uint64_t offset)
 {

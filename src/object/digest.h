@@ -1,5 +1,6 @@
-/* digest: the running digests of one body: MD5 for the ETag, and whichever of S3's checksums are wanted, in two lanes that
- * may run on two threads at once: MD5 with the (nearly free) CRCs, and the SHA family. */
+/* digest: the running digests of one body: MD5 for the ETag, and whichever of S3's checksums are
+ * wanted, in two lanes that may run on two threads at once: MD5 with the (nearly free) CRCs, and
+ * the SHA family. */
 #pragma once
 
 #include "base/hash.h"
@@ -32,8 +33,8 @@ size_t checksum_size(enum checksum_kind kind); /* 0 for none */
 /* The finished value, as bytes in the digest. */
 str digest_checksum(const struct digest *digest, enum checksum_kind kind);
 
-/* Checksum of a body of parts, from the parts' checksums: FULL_OBJECT by combining CRCs, COMPOSITE by hashing the values
- * in order. Feed the parts, then take it. */
+/* Checksum of a body of parts, from the parts' checksums: FULL_OBJECT by combining CRCs,
+ * COMPOSITE by hashing the values in order. Feed the parts, then take it. */
 struct checksum_joiner {
     enum checksum_kind kind;
     enum checksum_type type;

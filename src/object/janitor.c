@@ -118,8 +118,9 @@ static enum err sweep_apply(struct update *update, struct tx *tx)
 
 /* ---- The rounds ---- */
 
-/* The file goes before its rows do: a crash in between leaves rows that say what is still to be done, and a second drop of
- * the same extent is harmless. No row of an object names it any more, so nobody can miss it. */
+/* The file goes before its rows do: a crash in between leaves rows that say what is still to be
+ * done, and a second drop of the same extent is harmless. No row of an object names it any more,
+ * so nobody can miss it. */
 static enum err garbage_work_off(struct store *store, struct sweep *sweep)
 {
     if (sweep->garbage.kind == GARBAGE_EXTENT)

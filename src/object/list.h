@@ -1,5 +1,5 @@
-/* Listing: keys in byte order, with prefix and delimiter. A common prefix is shown once and then skipped by one seek, so a
- * page costs what it shows, never what it hides. */
+/* Listing: keys in byte order, with prefix and delimiter. A common prefix is shown once and then
+ * skipped by one seek, so a page costs what it shows, never what it hides. */
 #pragma once
 
 #include "object/store.h"
@@ -12,7 +12,8 @@ struct list_args {
     size_t max_count; /* keys and prefixes together */
 };
 
-/* Told of each entry in order. `row` is null for a common prefix. Strings are valid during the call. An error ends the walk. */
+/* Told of each entry in order. `row` is null for a common prefix. Strings are valid during the
+ * call. An error ends the walk. */
 struct list_visitor {
     enum err (*entry)(struct list_visitor *visitor, str key_or_prefix,
                       const struct object_row *row);
@@ -26,12 +27,15 @@ struct list_result {
 enum err object_list(struct tx *tx, const struct list_args *args, struct list_visitor *visitor,
                      struct arena *arena, struct list_result *out_result);
 
-/* Where a walk begins: at the prefix, or behind `after`, and behind all keys of `after` when that is, or lies under, a common prefix.
- * False when no key can follow. In the arena, or borrowed from the arguments. */
+/* Where a walk begins: at the prefix, or behind `after`, and behind all keys of `after` when
+ * that is, or lies under, a common prefix. False when no key can follow. In the arena, or
+ * borrowed from the arguments. */
 bool list_start_key(const struct list_args *args, struct arena *arena, str *out_key);
 
-/* The smallest byte string above all those that begin with s; false when there is none (all FF). The result is in the arena. */
+/* The smallest byte string above all those that begin with s; false when there is none (all FF).
+ * The result is in the arena. */
 bool str_successor(struct arena *arena, str s, str *out);
 
-/* The part of the key up to and with the first delimiter behind the prefix (which the key begins with); false when there is none. */
+/* The part of the key up to and with the first delimiter behind the prefix (which the key begins
+ * with); false when there is none. */
 bool common_prefix_of(str key, str prefix, str delimiter, str *out);

@@ -53,8 +53,8 @@ enum err object_part_find(struct tx *tx, const struct object_row *row, uint64_t 
     return OK;
 }
 
-/* Part numbers ascend with the offset, so the first piece of a number above `after` is found by bisection: a part costs the
- * same however many there are. */
+/* Part numbers ascend with the offset, so the first piece of a number above `after` is found by
+ * bisection: a part costs the same however many there are. */
 static enum err piece_offset_after(struct tx *tx, const struct object_row *row, uint64_t after,
                                    struct arena *arena, uint64_t *out_offset)
 {
@@ -141,7 +141,8 @@ enum err object_replace(struct tx *tx, const struct bucket_row *bucket,
     return usage_add(tx, bucket->id, &change, arena);
 }
 
-/* The body's place in the row; an extent's row comes into the catalogue here, with its first reference. */
+/* The body's place in the row; an extent's row comes into the catalogue here, with its first
+ * reference. */
 static enum err body_place(struct tx *tx, const struct body *body, struct object_row *row)
 {
     str bytes = body_inline(body);
@@ -245,7 +246,8 @@ static void keep_source_headers(const struct object_row *source, struct object_r
     row->metadata = source->metadata;
 }
 
-/* The new version refers to the source's body; inline bytes are small, and the engine moves them. */
+/* The new version refers to the source's body; inline bytes are small, and the engine moves
+ * them. */
 static void share_body(const struct object_row *source, struct object_row *row)
 {
     row->size = source->size;
@@ -328,7 +330,8 @@ static enum err digest_all(struct obj_reader *reader, struct digest *digest)
     return err == ERR_NOT_FOUND ? OK : err;
 }
 
-/* Finds the version and opens the range in one view, since inline bytes belong to it. *out_reader is null for no bytes. */
+/* Finds the version and opens the range in one view, since inline bytes belong to it.
+ * *out_reader is null for no bytes. */
 static enum err checksum_open(struct store *store, const struct object_checksum_args *args,
                               struct arena *arena, struct object_row *row,
                               struct obj_reader **out_reader)

@@ -1,4 +1,5 @@
-/* Objects: lookup, put, delete, copy. Versioning is not served yet: every version is the null version. */
+/* Objects: lookup, put, delete, copy. Versioning is not served yet: every version is the null
+ * version. */
 #pragma once
 
 #include "object/body.h"
@@ -9,26 +10,28 @@
 
 /* Inside a view. ERR_NO_SUCH_BUCKET. */
 enum err bucket_find(struct tx *tx, str name, struct arena *arena, struct bucket_row *out_row);
-/* The current version, or the one named (version_id "null"; empty: the current one). ERR_NO_SUCH_KEY, ERR_NO_SUCH_VERSION. */
+/* The current version, or the one named (version_id "null"; empty: the current one).
+ * ERR_NO_SUCH_KEY, ERR_NO_SUCH_VERSION. */
 enum err object_find(struct tx *tx, uint64_t bucket_id, str key, str version_id,
                      struct arena *arena, struct object_row *out_row);
-/* The part of a multipart object that partNumber asks for. For any other object, number 1 is the whole.
- * ERR_BAD_PART_NUMBER. */
+/* The part of a multipart object that partNumber asks for. For any other object, number 1 is the
+ * whole. ERR_BAD_PART_NUMBER. */
 struct object_part {
     uint64_t number, offset, size, part_count;
     str checksum; /* empty when the upload had none */
 };
 enum err object_part_find(struct tx *tx, const struct object_row *row, uint64_t number,
                           struct arena *arena, struct object_part *out_part);
-/* Parts with numbers above `after`, at most max_count, in order; *out_is_truncated tells whether more follow. */
+/* Parts with numbers above `after`, at most max_count, in order; *out_is_truncated tells whether
+ * more follow. */
 enum err object_part_list(struct tx *tx, const struct object_row *row, uint64_t after,
                           size_t max_count, struct arena *arena, struct object_part **out_part,
                           size_t *out_count, bool *out_is_truncated);
 
 /* ---- Writing: operations (see store.h) ---- */
 
-/* Stores a version made of `body` (finished, kept open until done). The row says all but what the commit decides: bucket_id,
- * sequence, version_id, modified_ms, and the body's place. */
+/* Stores a version made of `body` (finished, kept open until done). The row says all but what
+ * the commit decides: bucket_id, sequence, version_id, modified_ms, and the body's place. */
 struct object_put {
     struct obj_op op;
     str bucket;
@@ -73,8 +76,9 @@ struct object_copy {
     struct object_row source; /* out */
 };
 void object_copy_start(struct object_copy *copy);
-/* Finds a version and computes a checksum of all its bytes, for copies that want another kind than the source has: its
- * sequence is then the copy's expected_sequence. Worker; the arena is the call's alone. */
+/* Finds a version and computes a checksum of all its bytes, for copies that want another kind
+ * than the source has: its sequence is then the copy's expected_sequence. Worker; the arena is
+ * the call's alone. */
 struct object_checksum_args {
     str bucket, key, version_id;
     enum checksum_kind kind;
@@ -83,7 +87,8 @@ struct object_checksum_args {
 enum err object_checksum_wait(struct store *store, const struct object_checksum_args *args,
                               struct arena *arena, struct object_row *out_row, str *out_checksum);
 
-/* For src/object's own use: puts the row as the key's current version, letting go of the one before. */
+/* For src/object's own use: puts the row as the key's current version, letting go of the one
+ * before. */
 enum err object_replace(struct tx *tx, const struct bucket_row *bucket,
                         const struct object_row *current, struct object_row *row,
                         struct arena *arena);

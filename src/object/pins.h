@@ -1,5 +1,5 @@
-/* pins: which manifests and extents are being read in this process. The janitor takes nothing apart that is pinned.
- * Thread-safe. */
+/* pins: which manifests and extents are being read in this process. The janitor takes nothing
+ * apart that is pinned. Thread-safe. */
 #pragma once
 
 #include <pthread.h>

@@ -58,7 +58,8 @@ static void piece_close(struct obj_reader *reader)
     extent_close(mem_take(&reader->extent_reader));
 }
 
-/* Opens the extent of reader->piece. A row or file that is gone was let go of longer ago than the grace. */
+/* Opens the extent of reader->piece. A row or file that is gone was let go of longer ago than
+ * the grace. */
 static enum err piece_open_extent(struct obj_reader *reader, struct tx *tx, enum view_flags flags)
 {
     reader->extent = (struct extent_row){.id = reader->piece.extent_id};
@@ -205,7 +206,8 @@ static enum err need_buffer(struct obj_reader *reader)
     return OK;
 }
 
-/* A span of the file for sendfile, where the operator trusts the file system below; ERR_NOT_IMPLEMENTED where there is none. */
+/* A span of the file for sendfile, where the operator trusts the file system below;
+ * ERR_NOT_IMPLEMENTED where there is none. */
 static enum err next_span(struct obj_reader *reader, struct obj_piece *out_piece)
 {
     uint64_t in_piece = reader->offset - reader->piece.offset;

@@ -1,5 +1,5 @@
-/* obj_reader: the bytes of a range of an object, piece by piece, each checked before it is given out. Lives on one loop;
- * what would wait for the disk is done by a worker. */
+/* obj_reader: the bytes of a range of an object, piece by piece, each checked before it is given
+ * out. Lives on one loop; what would wait for the disk is done by a worker. */
 #pragma once
 
 #include "object/store.h"
@@ -16,9 +16,10 @@ struct obj_reader_options {
     void *context;
 };
 
-/* Inside the view that found the row. Opens the extent, or loads the inline bytes, so that a deletion that comes later does
- * no harm. ERR_WOULD_BLOCK with VIEW_NOWAIT; ERR_RETRY when the body was let go a while ago and the row must be looked up
- * again. May be run on a worker, as long as the loop leaves the arena alone. */
+/* Inside the view that found the row. Opens the extent, or loads the inline bytes, so that a
+ * deletion that comes later does no harm. ERR_WOULD_BLOCK with VIEW_NOWAIT; ERR_RETRY when the
+ * body was let go a while ago and the row must be looked up again. May be run on a worker, as
+ * long as the loop leaves the arena alone. */
 enum err obj_reader_open(struct tx *tx, enum view_flags flags,
                          const struct obj_reader_options *options, struct obj_reader **out_reader);
 
@@ -28,13 +29,16 @@ struct obj_piece {
     int fd;
     uint64_t file_offset, file_length;
 };
-/* The next piece on the loop. ERR_PENDING: `ready` will come. ERR_CORRUPT: damage was found, nothing of it was given out. */
+/* The next piece on the loop. ERR_PENDING: `ready` will come. ERR_CORRUPT: damage was found,
+ * nothing of it was given out. */
 enum err obj_reader_next(struct obj_reader *reader, struct obj_piece *out_piece);
 /* All bytes, when they lie in memory already (inline bodies): else the empty str. */
 str obj_reader_inline(const struct obj_reader *reader);
 
-/* Gives it up; no callback comes after it. Work that is still running on a worker ends by itself. */
+/* Gives it up; no callback comes after it. Work that is still running on a worker ends by
+ * itself. */
 void obj_reader_close(struct obj_reader *reader);
 
-/* For workers (checksums of copies): reads the next bytes, waiting; false flags, no loop needed. ERR_NOT_FOUND at the end. */
+/* For workers (checksums of copies): reads the next bytes, waiting; false flags, no loop needed.
+ * ERR_NOT_FOUND at the end. */
 enum err obj_reader_read_wait(struct obj_reader *reader, str *out_bytes);

@@ -1,6 +1,7 @@
-/* Who refers to which bytes. Extents and manifests have counts of their references; the counts change in the same
- * update as what refers to them, so after a crash they agree. A body nobody refers to any more becomes a row of `garbage` in
- * the same update; its bytes go later, when no reader can be on them (object/janitor.c). */
+/* Who refers to which bytes. Extents and manifests have counts of their references; the counts
+ * change in the same update as what refers to them, so after a crash they agree. A body nobody
+ * refers to any more becomes a row of `garbage` in the same update; its bytes go later, when no
+ * reader can be on them (object/janitor.c). */
 #include <assert.h>
 
 #include "base/buf.h"
@@ -43,7 +44,8 @@ enum err extent_let_go(struct tx *tx, uint64_t extent_id, struct arena *arena)
     if (--use.reference_count > 0)
         return row_put(tx, TABLE_extent_use, &use);
     TRY(row_delete(tx, TABLE_extent_use, &use));
-    /* The extent's own row stays until the janitor comes: who reads it right now still needs its checksums. */
+    /* The extent's own row stays until the janitor comes: who reads it right now still needs its
+     * checksums. */
     return garbage_add(tx, GARBAGE_EXTENT, extent_id);
 }
 

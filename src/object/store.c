@@ -7,8 +7,8 @@
 
 enum { GARBAGE_GRACE_DEFAULT_MS = 2000, ID_RANDOM_BITS = 22 };
 
-/* Random bits alone would give two of one millisecond the same id about once in four million pairs: too often for what decides
- * whose bytes are whose. */
+/* Random bits alone would give two of one millisecond the same id about once in four million
+ * pairs: too often for what decides whose bytes are whose. */
 uint64_t store_id_new(struct store *store)
 {
     uint64_t random = rand_u64() & ((UINT64_C(1) << ID_RANDOM_BITS) - 1);

@@ -1,8 +1,9 @@
-/* The object store: S3's semantics over an engine. This struct is what the folder's operations share. It knows neither
- * HTTP nor S3's error codes.
+/* The object store: S3's semantics over an engine. This struct is what the folder's operations
+ * share. It knows neither HTTP nor S3's error codes.
  *
- * Reads take a view (store/engine.h) and may run on a loop with VIEW_NOWAIT. Changes are operations that embed struct
- * obj_op: started from any thread, decided atomically in one update, completed on a thread of the engine. */
+ * Reads take a view (store/engine.h) and may run on a loop with VIEW_NOWAIT. Changes are
+ * operations that embed struct obj_op: started from any thread, decided atomically in one
+ * update, completed on a thread of the engine. */
 #pragma once
 
 #include "event/workers.h"
@@ -24,8 +25,9 @@ void store_free(struct store *store); /* no operation may be under way */
 struct engine *store_engine(struct store *store);
 struct workers *store_workers(struct store *store);
 
-/* A change under way. Embedded first in each operation's struct; the caller owns it until `done`, which comes exactly once, on
- * a thread of the engine, and must be short (post a task). The arena is the operation's alone until then. */
+/* A change under way. Embedded first in each operation's struct; the caller owns it until
+ * `done`, which comes exactly once, on a thread of the engine, and must be short (post a task).
+ * The arena is the operation's alone until then. */
 struct obj_op {
     struct update update;
     struct store *store;

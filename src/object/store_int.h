@@ -20,8 +20,9 @@ struct store {
     _Atomic uint64_t last_id;
 };
 
-/* A new id for a bucket, an upload, a manifest: 42 bits of milliseconds, 22 random bits; above every one that this store has given
- * before, so that no two are the same. Several processes on one database have only the random bits between them. Any thread. */
+/* A new id for a bucket, an upload, a manifest: 42 bits of milliseconds, 22 random bits; above
+ * every one that this store has given before, so that no two are the same. Several processes on
+ * one database have only the random bits between them. Any thread. */
 uint64_t store_id_new(struct store *store);
 
 /* Fills the operation's shared part and hands it to the engine. */
@@ -38,8 +39,9 @@ struct usage_change {
 enum err usage_add(struct tx *tx, uint64_t bucket_id, const struct usage_change *change,
                    struct arena *arena);
 
-/* References to bodies (object/refs.c). A version, a part range or a piece holds one reference to each extent or manifest
- * that it names; what falls to none becomes garbage in the same update. */
+/* References to bodies (object/refs.c). A version, a part range or a piece holds one reference
+ * to each extent or manifest that it names; what falls to none becomes garbage in the same
+ * update. */
 /* A sealed extent comes into the catalogue, with one reference. */
 enum err extent_add(struct tx *tx, const struct extent_row *row);
 enum err extent_hold(struct tx *tx, uint64_t extent_id, struct arena *arena);

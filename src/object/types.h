@@ -1,4 +1,5 @@
-/* The numbers that the catalogue's rows hold, and the limits of the S3 model. The enums are a format: values never change. */
+/* The numbers that the catalogue's rows hold, and the limits of the S3 model. The enums are a
+ * format: values never change. */
 #pragma once
 
 #include "store/rows.h"

@@ -145,9 +145,9 @@ static enum err source_ranges(struct tx *tx, const struct object_row *source, ui
     return OK;
 }
 
-/* The ETag of a part that was copied by reference: the source's own MD5 when that is known for exactly these bytes, else a
- * digest of what names them: it identifies the part as well as an MD5 would, and costs no reading
- * (docs/decisions: part copies). */
+/* The ETag of a part that was copied by reference: the source's own MD5 when that is known for
+ * exactly these bytes, else a digest of what names them: it identifies the part as well as an
+ * MD5 would, and costs no reading (docs/decisions: part copies). */
 static void part_copy_md5(struct upload_part_copy *copy, uint64_t first, uint64_t length)
 {
     const struct object_row *source = &copy->source;

@@ -1,5 +1,5 @@
-/* Multipart uploads. A part is one extent (or, when it was copied, ranges of others); Complete makes a manifest whose pieces
- * take over the parts' references, so no bytes move. */
+/* Multipart uploads. A part is one extent (or, when it was copied, ranges of others); Complete
+ * makes a manifest whose pieces take over the parts' references, so no bytes move. */
 #pragma once
 
 #include "object/body.h"
@@ -31,7 +31,8 @@ struct upload_part {
 };
 void upload_part_start(struct upload_part *part);
 
-/* A part made of a range of an object, by reference. Its bytes must lie in extents (object_row.extent_id or manifest_id). */
+/* A part made of a range of an object, by reference. Its bytes must lie in extents
+ * (object_row.extent_id or manifest_id). */
 struct upload_part_copy {
     struct obj_op op;
     str source_bucket, source_key, source_version_id;
@@ -49,10 +50,11 @@ struct upload_part_copy {
     struct object_row source; /* out */
 };
 void upload_part_copy_start(struct upload_part_copy *copy);
-/* For a source whose bytes lie inline, and so cannot be referred to: writes the range to an extent of its own, and sets extent, md5
- * and expected_sequence. To be run again after ERR_RETRY: it then drops what it wrote before, and writes nothing if the source has moved to
- * extents meanwhile. Worker; the arena is the call's alone. If the commit is refused for good, the extent stays until the search
- * for orphans at the next start. */
+/* For a source whose bytes lie inline, and so cannot be referred to: writes the range to an
+ * extent of its own, and sets extent, md5 and expected_sequence. To be run again after
+ * ERR_RETRY: it then drops what it wrote before, and writes nothing if the source has moved to
+ * extents meanwhile. Worker; the arena is the call's alone. If the commit is refused for good,
+ * the extent stays until the search for orphans at the next start. */
 enum err upload_part_copy_inline_wait(struct store *store, struct upload_part_copy *copy,
                                       struct arena *arena);
 
@@ -76,8 +78,9 @@ struct upload_complete {
     str checksum;                     /* of the whole, as the client expects it */
     struct object_row row;            /* out */
 };
-/* ERR_NO_SUCH_UPLOAD, ERR_BAD_PART (fail.detail names it), ERR_BAD_PART_ORDER, ERR_ENTITY_TOO_SMALL, ERR_BAD_CHECKSUM ... A Complete of
- * what was completed already answers as the first did, while the object is still the one it made. */
+/* ERR_NO_SUCH_UPLOAD, ERR_BAD_PART (fail.detail names it), ERR_BAD_PART_ORDER,
+ * ERR_ENTITY_TOO_SMALL, ERR_BAD_CHECKSUM ... A Complete of what was completed already answers as
+ * the first did, while the object is still the one it made. */
 void upload_complete_start(struct upload_complete *complete);
 
 struct upload_abort {

@@ -1,5 +1,5 @@
-/* usage: what the store holds, for metrics and the console. A bucket's figures are exact: the counts that each change
- * keeps. */
+/* usage: what the store holds, for metrics and the console. A bucket's figures are exact: the
+ * counts that each change keeps. */
 #pragma once
 
 #include "object/store.h"
@@ -11,7 +11,8 @@ struct usage_entry {
     uint64_t upload_count;                 /* unfinished */
 };
 
-/* The first max_count buckets in name order, all owners. Strings in the arena. *out_is_truncated: there are more. Worker. */
+/* The first max_count buckets in name order, all owners. Strings in the arena.
+ * *out_is_truncated: there are more. Worker. */
 enum err usage_list(struct store *store, size_t max_count, struct arena *arena,
                     struct usage_entry **out_entry, size_t *out_count, bool *out_is_truncated);
 

@@ -1,8 +1,10 @@
-/* What a request is checked against: access keys and owners' names, from memory, else from the catalogue.
+/* What a request is checked against: access keys and owners' names, from memory, else from the
+ * catalogue.
  *
- * What was read is remembered only if no change was committed meanwhile (change_count), so that nobody puts back what a
- * revocation has just removed. An unknown access key is not remembered: a stranger could fill the memory with
- * names, and the next request may come after the key was made. */
+ * What was read is remembered only if no change was committed meanwhile (change_count), so that
+ * nobody puts back what a revocation has just removed. An unknown access key is not remembered:
+ * a stranger could fill the memory with names, and the next request may come after the key was
+ * made. */
 #include "object/users.h"
 
 #include <assert.h>
@@ -15,10 +17,12 @@
 #include "iam/secret.h"
 #include "object/users_int.h"
 
-/* The most entries of each kind that are kept; then all are forgotten, which costs each key one read. */
+/* The most entries of each kind that are kept; then all are forgotten, which costs each key one
+ * read. */
 enum { KNOWN_MAX_COUNT = 8192, LOAD_ARENA_BYTES = 1 << 16 };
 
-/* Copies a str into an array that a stored row's limits make large enough; ERR_CORRUPT when it is not. */
+/* Copies a str into an array that a stored row's limits make large enough; ERR_CORRUPT when it
+ * is not. */
 static enum err put_text(char *dst, size_t size, str text)
 {
     if (text.len >= size)
@@ -31,7 +35,8 @@ static enum err put_text(char *dst, size_t size, str text)
 
 static void lock_init(pthread_rwlock_t *lock)
 {
-    /* Readers come without pause on a busy server; a revocation must not wait for a gap between them. */
+    /* Readers come without pause on a busy server; a revocation must not wait for a gap between
+     * them. */
     pthread_rwlockattr_t attributes;
     pthread_rwlockattr_init(&attributes);
     pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
@@ -39,8 +44,8 @@ static void lock_init(pthread_rwlock_t *lock)
     pthread_rwlockattr_destroy(&attributes);
 }
 
-/* The root account's canonical id comes from the master key: it outlives a change of root's keys, and differs between
- * installations. */
+/* The root account's canonical id comes from the master key: it outlives a change of root's
+ * keys, and differs between installations. */
 static void set_root(struct users *users, const struct users_options *options)
 {
     struct credential *root = &users->root;
@@ -180,7 +185,8 @@ static enum err read_credential(const struct users *users, struct tx *tx, str ac
     return open_secret(users, &key, credential);
 }
 
-/* ERR_NOT_FOUND for a key that may not be used, whatever the reason: a stranger learns nothing from it. */
+/* ERR_NOT_FOUND for a key that may not be used, whatever the reason: a stranger learns nothing
+ * from it. */
 static enum err load_key(struct users *users, str access_key, enum view_flags flags,
                          struct known_key *out)
 {
@@ -260,7 +266,8 @@ static void remember_owner(struct users *users, str canonical_id, const struct k
     mem_free(entry);
 }
 
-/* Looks through all users: rows are found by name only, and this happens once per owner and change. */
+/* Looks through all users: rows are found by name only, and this happens once per owner and
+ * change. */
 static enum err search_owner(struct tx *tx, str canonical_id, struct known_owner *out)
 {
     struct cursor *cursor;
@@ -285,7 +292,8 @@ enum err users_display_name(struct users *users, str canonical_id, enum view_fla
     uint64_t change_count;
     if (find_known_owner(users, canonical_id, out, &change_count))
         return OK;
-    /* A walk over all users is not for a loop, even where the engine could do it without waiting. */
+    /* A walk over all users is not for a loop, even where the engine could do it without
+     * waiting. */
     if (flags & VIEW_NOWAIT)
         return ERR_WOULD_BLOCK;
     struct known_owner known = {0};

@@ -1,5 +1,6 @@
-/* Administration of users and access keys: each change is one update, waited for, after which what was in memory is
- * forgotten. These run on workers, seldom; looking through all users or keys inside an update is therefore allowed. */
+/* Administration of users and access keys: each change is one update, waited for, after which
+ * what was in memory is forgotten. These run on workers, seldom; looking through all users or
+ * keys inside an update is therefore allowed. */
 #include <assert.h>
 #include <string.h>
 

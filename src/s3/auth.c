@@ -1,5 +1,6 @@
-/* Who asks, and whether it may. In three steps, because the middle one may need the disk: the claim's form (loop), what must be
- * looked up (loop, or a worker), the verdict (loop: the cache of signing keys is the loop's own). */
+/* Who asks, and whether it may. In three steps, because the middle one may need the disk: the
+ * claim's form (loop), what must be looked up (loop, or a worker), the verdict (loop: the cache
+ * of signing keys is the loop's own). */
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "object/bucket.h"
@@ -87,7 +88,8 @@ static void identify(struct s3_call *call)
 
 static enum err authorise(struct s3_call *call)
 {
-    /* Who creates a bucket is told by the commit that it exists: whose it is decides between two errors, not on access. */
+    /* Who creates a bucket is told by the commit that it exists: whose it is decides between two
+     * errors, not on access. */
     const struct s3_handler *handler = call->operation->handler;
     bool has_bucket = call->bucket.len > 0 && call->bucket_err == OK &&
                       !(handler != NULL && handler->creates_bucket);

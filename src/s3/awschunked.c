@@ -24,7 +24,8 @@ bool aws_chunked_is_done(const struct aws_chunked *chunked)
     return chunked->state == CHUNK_DONE;
 }
 
-/* Gathers a line up to LF; *out_complete tells whether it is there. The line is then without CR LF. */
+/* Gathers a line up to LF; *out_complete tells whether it is there. The line is then without CR
+ * LF. */
 static enum err take_line(struct aws_chunked *chunked, str data, size_t *consumed,
                           bool *out_complete)
 {
@@ -126,7 +127,8 @@ static enum err trailer_end(struct aws_chunked *chunked)
     return err == ERR_TOO_LARGE ? ERR_BAD_CHUNK : err;
 }
 
-/* Some writers put an empty line between the fields and their signature, as the reference's own example does. */
+/* Some writers put an empty line between the fields and their signature, as the reference's own
+ * example does. */
 static bool waits_for_signature(const struct aws_chunked *chunked)
 {
     return chunked->is_signed && chunked->has_trailer && chunked->trailer_count > 0 &&

@@ -1,5 +1,6 @@
-/* The aws-chunked coding of request bodies: chunks with optional signatures, and a trailer. A pure incremental decoder.
- * Source: Amazon S3 API Reference, "Signature Calculations: Transferring Payload in Multiple Chunks" and "Including Trailing Headers".
+/* The aws-chunked coding of request bodies: chunks with optional signatures, and a trailer. A pure
+ * incremental decoder. Source: Amazon S3 API Reference, "Signature Calculations: Transferring
+ * Payload in Multiple Chunks" and "Including Trailing Headers".
  *
  *   chunk   = hex-size [";chunk-signature=" 64 hex] CRLF bytes CRLF
  *   body    = *chunk "0" [...] CRLF *(name ":" value (CRLF | LF)) [x-amz-trailer-signature ...] CRLF
@@ -40,9 +41,10 @@ void aws_chunked_init(struct aws_chunked *chunked, struct arena *arena,
                       const struct sigv4_chain *chain, bool has_trailer);
 void aws_chunked_release(struct aws_chunked *chunked);
 
-/* Looks at the front of `data`: consumes framing, and gives the payload that stands there (maybe none). *out_consumed counts
- * the framing only; the caller takes some of the payload and says so with aws_chunked_took. Returns with no payload when
- * all data is consumed. ERR_BAD_CHUNK (malformed), ERR_SMALL_CHUNK, ERR_SIGNATURE_MISMATCH. */
+/* Looks at the front of `data`: consumes framing, and gives the payload that stands there (maybe
+ * none). *out_consumed counts the framing only; the caller takes some of the payload and says so
+ * with aws_chunked_took. Returns with no payload when all data is consumed. ERR_BAD_CHUNK
+ * (malformed), ERR_SMALL_CHUNK, ERR_SIGNATURE_MISMATCH. */
 enum err aws_chunked_next(struct aws_chunked *chunked, str data, size_t *out_consumed,
                           str *out_payload);
 /* The caller took these bytes, the front of the payload it was given. */

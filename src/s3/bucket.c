@@ -100,7 +100,8 @@ static enum err create_parse(struct s3_call *call)
     return s3_unserved_headers_check(call);
 }
 
-/* us-east-1 is never named as a constraint on AWS; a server of that region takes it all the same. */
+/* us-east-1 is never named as a constraint on AWS; a server of that region takes it all the
+ * same. */
 static enum err location_parse(struct s3_call *call, str *out_region)
 {
     struct xml_node *root;
@@ -140,7 +141,8 @@ static void create_start(struct s3_call *call)
     bucket_create_start(call->state);
 }
 
-/* In us-east-1 a second creation by the owner succeeds, for AWS's oldest clients; elsewhere it is refused. */
+/* In us-east-1 a second creation by the owner succeeds, for AWS's oldest clients; elsewhere it
+ * is refused. */
 static enum err create_failed(struct s3_call *call, enum err err)
 {
     return err == ERR_BUCKET_OWNED && str_eq(call->s3->options.settings->region, STR("us-east-1"))

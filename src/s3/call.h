@@ -1,5 +1,5 @@
-/* struct s3_call: one request on its way through the runner. Lives in the exchange's arena. Touched by one thread at a time:
- * the loop, or the one worker it was handed to. */
+/* struct s3_call: one request on its way through the runner. Lives in the exchange's arena.
+ * Touched by one thread at a time: the loop, or the one worker it was handed to. */
 #pragma once
 
 #include "base/buf.h"
@@ -71,5 +71,6 @@ bool s3_has_query(const struct s3_call *call, const char *name);
 str s3_header(const struct s3_call *call, const char *name);
 /* ERR_BAD_ARGUMENT with the name and value, as AWS reports them. */
 enum err s3_bad_argument(struct s3_call *call, const char *name, const char *why, str value);
-/* The canonical id that owns what this call makes: the caller's, or the bucket owner's for an anonymous one. */
+/* The canonical id that owns what this call makes: the caller's, or the bucket owner's for an
+ * anonymous one. */
 str s3_call_owner(const struct s3_call *call);

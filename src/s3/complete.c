@@ -107,7 +107,8 @@ static enum err document_parse(struct s3_call *call, struct upload_complete *com
     return OK;
 }
 
-/* A composite checksum is one over the parts' checksums: the client must say which parts it means by theirs. */
+/* A composite checksum is one over the parts' checksums: the client must say which parts it
+ * means by theirs. */
 static enum err part_checksums_check(struct s3_call *call, const struct upload_complete *complete,
                                      const struct upload_row *upload)
 {

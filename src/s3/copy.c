@@ -1,4 +1,5 @@
-/* CopyObject: by reference, in one update. Only a copy that asks for another kind of checksum than its source has reads the bytes. */
+/* CopyObject: by reference, in one update. Only a copy that asks for another kind of checksum
+ * than its source has reads the bytes. */
 #include "s3/copy.h"
 
 #include "base/mem.h"

@@ -49,8 +49,8 @@ enum err s3_version_id_check(struct s3_call *call, str version_id)
     return OK;
 }
 
-/* response-content-type and its kin go into the answer's head, so they must be fit for one; and AWS lets only those who have
- * signed choose them. */
+/* response-content-type and its kin go into the answer's head, so they must be fit for one; and
+ * AWS lets only those who have signed choose them. */
 static enum err overrides_check(struct s3_call *call)
 {
     for (size_t i = 0; i < call->query_count; i++) {

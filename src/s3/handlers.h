@@ -1,4 +1,5 @@
-/* The handlers of the operations: what is particular to each. The runner (s3/runner.c) calls their steps. */
+/* The handlers of the operations: what is particular to each. The runner (s3/runner.c) calls
+ * their steps. */
 #pragma once
 
 #include "object/body.h"

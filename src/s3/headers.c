@@ -10,8 +10,8 @@
 
 /* ---- What is not served ---- */
 
-/* Headers that ask for functions which are not there yet. To take them and do nothing would be a lie that costs data or
- * privacy. `harmless` is the value that asks for what happens anyway. */
+/* Headers that ask for functions which are not there yet. To take them and do nothing would be a
+ * lie that costs data or privacy. `harmless` is the value that asks for what happens anyway. */
 static const struct unserved {
     const char *name, *harmless;
 } unserved[] = {
@@ -109,8 +109,8 @@ const char *s3_storage_class_name(uint64_t storage_class)
     return storage_class < STORAGE_CLASS_COUNT ? storage_class_name[storage_class] : "STANDARD";
 }
 
-/* One tier: the class is kept and shown. Those whose objects must be restored before they can be read are refused: they would
- * be readable at once here, which is not what was asked for. */
+/* One tier: the class is kept and shown. Those whose objects must be restored before they can be
+ * read are refused: they would be readable at once here, which is not what was asked for. */
 enum err s3_storage_class_parse(struct s3_call *call, uint64_t *out)
 {
     str text = s3_header(call, "x-amz-storage-class");

@@ -4,23 +4,26 @@
 #include "object/conditions.h"
 #include "s3/call.h"
 
-/* Content headers, x-amz-meta-*, x-amz-tagging, storage class, website redirect. Strings live in the arena. Refuses headers that
- * ask for what is not served (ERR_NOT_IMPLEMENTED). ERR_METADATA_TOO_LARGE, ERR_BAD_TAG, ERR_BAD_STORAGE_CLASS. */
+/* Content headers, x-amz-meta-*, x-amz-tagging, storage class, website redirect. Strings live in
+ * the arena. Refuses headers that ask for what is not served (ERR_NOT_IMPLEMENTED).
+ * ERR_METADATA_TOO_LARGE, ERR_BAD_TAG, ERR_BAD_STORAGE_CLASS. */
 enum err s3_object_headers_parse(struct s3_call *call, struct object_row *row);
 /* Only the refusals: for operations that take no object headers. */
 enum err s3_unserved_headers_check(struct s3_call *call);
 
-/* All that GET and HEAD tell of a version, without length and range. `shows_checksum`: x-amz-checksum-mode was ENABLED. */
+/* All that GET and HEAD tell of a version, without length and range. `shows_checksum`:
+ * x-amz-checksum-mode was ENABLED. */
 void s3_object_headers_reply(struct s3_call *call, const struct object_row *row,
                              bool shows_checksum);
 
-/* If-Match and its kin. prefix: "" or "x-amz-copy-source-". Dates that cannot be parsed are ignored, as RFC 9110 wants. */
+/* If-Match and its kin. prefix: "" or "x-amz-copy-source-". Dates that cannot be parsed are
+ * ignored, as RFC 9110 wants. */
 enum err s3_conditions_parse(struct s3_call *call, const char *prefix, struct conditions *out);
 /* Of writes: only If-Match with a tag, and If-None-Match: *. Others: ERR_NOT_IMPLEMENTED. */
 enum err s3_write_conditions_parse(struct s3_call *call, struct conditions *out);
 
-/* A range against a size (RFC 9110 section 14): false when there is none to honour (absent, malformed, several).
- * ERR_BAD_RANGE when it is not satisfiable. */
+/* A range against a size (RFC 9110 section 14): false when there is none to honour (absent,
+ * malformed, several). ERR_BAD_RANGE when it is not satisfiable. */
 struct s3_range {
     bool is_partial;
     uint64_t first, length;

@@ -1,4 +1,5 @@
-/* ingest: a request body on its way in: HTTP framing → aws-chunked → the handler's body (UPLOAD) or memory (SIMPLE). */
+/* ingest: a request body on its way in: HTTP framing → aws-chunked → the handler's body (UPLOAD)
+ * or memory (SIMPLE). */
 #pragma once
 
 #include "s3/awschunked.h"
@@ -16,9 +17,10 @@ struct s3_ingest {
     void (*closed)(void *call);
 };
 
-/* The body's decoded length as the head tells it: BODY_LENGTH_UNKNOWN for chunked without a declared length.
- * ERR_MISSING_LENGTH where S3 demands one, ERR_BAD_HEADER. */
+/* The body's decoded length as the head tells it: BODY_LENGTH_UNKNOWN for chunked without a
+ * declared length. ERR_MISSING_LENGTH where S3 demands one, ERR_BAD_HEADER. */
 enum err s3_content_length(struct s3_call *call, uint64_t *out_length);
 bool s3_is_aws_chunked(const struct s3_call *call);
-/* Uploads say how long they are: S3 takes no body of unknown length. ERR_MISSING_LENGTH, ERR_ENTITY_TOO_LARGE. */
+/* Uploads say how long they are: S3 takes no body of unknown length. ERR_MISSING_LENGTH,
+ * ERR_ENTITY_TOO_LARGE. */
 enum err s3_upload_length_check(struct s3_call *call);

@@ -1,5 +1,5 @@
-/* What a request claims about its body: Content-MD5, one of S3's checksums in a header or a trailer. Source: Amazon S3 user
- * guide, "Checking object integrity". */
+/* What a request claims about its body: Content-MD5, one of S3's checksums in a header or a
+ * trailer. Source: Amazon S3 user guide, "Checking object integrity". */
 #pragma once
 
 #include "object/digest.h"
@@ -21,8 +21,8 @@ enum err s3_integrity_parse(struct s3_call *call);
 enum err s3_integrity_trailer(struct s3_call *call, str name, str value);
 /* Which digests the body needs. */
 digest_set s3_integrity_digests(const struct s3_call *call);
-/* After the body: ERR_PAYLOAD_MISMATCH, ERR_BAD_DIGEST, ERR_BAD_CHECKSUM, or ERR_BAD_REQUEST for an announced trailer that did
- * not come. */
+/* After the body: ERR_PAYLOAD_MISMATCH, ERR_BAD_DIGEST, ERR_BAD_CHECKSUM, or ERR_BAD_REQUEST for
+ * an announced trailer that did not come. */
 enum err s3_integrity_check(struct s3_call *call, const struct digest *digest);
 
 /* The kind that is kept with the object: the client's; without one CRC64NVME, as AWS does. */

@@ -1,5 +1,5 @@
-/* ListObjects, ListObjectsV2, ListObjectVersions. The entries are written into the answer while the index is walked: a page
- * holds no list in memory but its own text. */
+/* ListObjects, ListObjectsV2, ListObjectVersions. The entries are written into the answer while
+ * the index is walked: a page holds no list in memory but its own text. */
 #include "object/list.h"
 
 #include "base/clock.h"
@@ -257,7 +257,8 @@ static void list_reply(struct s3_call *call)
         s3_xml_begin(call, list->kind == LIST_VERSIONS ? "ListVersionsResult" : "ListBucketResult");
     struct xml_writer *w = &xml->w;
     xml_text(w, "Name", call->bucket);
-    /* The first version of the operation never encoded the prefix, and its clients do not decode it. */
+    /* The first version of the operation never encoded the prefix, and its clients do not decode
+     * it. */
     xml_text(
         w, "Prefix",
         s3_encode_name(call, list->is_url_encoded && list->kind != LIST_V1, list->args.prefix));

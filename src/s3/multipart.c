@@ -1,4 +1,5 @@
-/* Multipart uploads: create, upload a part, copy a part, abort, and the two lists. Complete is in complete.c. */
+/* Multipart uploads: create, upload a part, copy a part, abort, and the two lists. Complete is
+ * in complete.c. */
 #include "base/encode.h"
 #include "base/mem.h"
 #include "object/object.h"
@@ -25,7 +26,8 @@ str s3_upload_id_text(struct s3_call *call, uint64_t id)
 
 /* ---- CreateMultipartUpload ---- */
 
-/* Which types each kind can be: CRC64NVME has no composite form, the SHAs have no full-object one. */
+/* Which types each kind can be: CRC64NVME has no composite form, the SHAs have no full-object
+ * one. */
 static enum err checksum_type_parse(struct s3_call *call, struct upload_row *row)
 {
     str type = s3_header(call, "x-amz-checksum-type");
@@ -137,8 +139,9 @@ static enum err part_parse(struct s3_call *call)
     return s3_upload_length_check(call);
 }
 
-/* The part's checksum is the kind the upload was created with; only after the body is the row read, so every kind that it may
- * need and is nearly free is computed, and the SHAs where the client sends them. */
+/* The part's checksum is the kind the upload was created with; only after the body is the row
+ * read, so every kind that it may need and is nearly free is computed, and the SHAs where the
+ * client sends them. */
 static enum err part_body(struct s3_call *call, struct body_options *options)
 {
     options->must_be_extent = true;
@@ -147,8 +150,8 @@ static enum err part_body(struct s3_call *call, struct body_options *options)
     return OK;
 }
 
-/* An upload that was created without a kind keeps CRC64NVME, from which the whole's can be had, whatever the client sent to
- * protect its part. */
+/* An upload that was created without a kind keeps CRC64NVME, from which the whole's can be had,
+ * whatever the client sent to protect its part. */
 static enum err part_checksum_choose(struct s3_call *call, const struct upload_row *upload,
                                      enum checksum_kind *out)
 {

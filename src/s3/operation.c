@@ -83,15 +83,17 @@ static int score(const struct s3_operation *row, const struct http_request *requ
     return http_has_header(request, str_from(row->header)) ? met + 1 : -1;
 }
 
-/* A row's first parameter names a part of a bucket or an object ("acl", "tagging"), unless it is an argument of one. */
+/* A row's first parameter names a part of a bucket or an object ("acl", "tagging"), unless it is
+ * an argument of one. */
 static bool is_sub_resource(const struct s3_operation *row, str name)
 {
     return row->query != NULL && str_eq(name, str_from(row->query)) &&
            !str_eq(name, STR("uploadId")) && !str_eq(name, STR("partNumber"));
 }
 
-/* Whether the query names a sub-resource of any operation. A request for one that has no row must not fall through to the
- * object or the bucket itself: "DELETE /bucket?retention" is no wish to delete the bucket. */
+/* Whether the query names a sub-resource of any operation. A request for one that has no row
+ * must not fall through to the object or the bucket itself: "DELETE /bucket?retention" is no
+ * wish to delete the bucket. */
 static bool names_sub_resource(const struct pair *query, size_t count)
 {
     for (size_t i = 0; i < count; i++)

@@ -103,7 +103,8 @@ void s3_xml_send(struct s3_call *call, struct s3_xml *xml)
 
 /* ---- Errors ---- */
 
-/* The fail's detail replaces the general message where it is a sentence of its own (what AWS words per case). */
+/* The fail's detail replaces the general message where it is a sentence of its own (what AWS
+ * words per case). */
 static bool detail_is_message(enum err err)
 {
     switch ((int)err) {
@@ -122,7 +123,8 @@ static bool detail_is_message(enum err err)
     }
 }
 
-/* Which of the request's conditions an answer 412 is about: the first that is there, in the order in which they are judged. */
+/* Which of the request's conditions an answer 412 is about: the first that is there, in the
+ * order in which they are judged. */
 static str failed_condition(const struct s3_call *call)
 {
     static const char *const name[] = {"x-amz-copy-source-If-Match",

@@ -1,4 +1,5 @@
-/* Answers in S3's form: the fields every answer has, XML bodies, and the one writer of error bodies. */
+/* Answers in S3's form: the fields every answer has, XML bodies, and the one writer of error
+ * bodies. */
 #pragma once
 
 #include "codec/xml.h"
@@ -8,7 +9,8 @@
 void s3_reply_begin(struct s3_call *call, int status);
 /* Sends what was begun, without a body (204, or length 0). */
 void s3_reply_empty(struct s3_call *call, int status);
-/* An XML answer with status 200: s3_xml_begin opens the root element in S3's namespace, s3_xml_send closes it and sends the document. */
+/* An XML answer with status 200: s3_xml_begin opens the root element in S3's namespace,
+ * s3_xml_send closes it and sends the document. */
 struct s3_xml {
     struct xml_writer w;
     struct buf out;
@@ -17,10 +19,12 @@ struct s3_xml *s3_xml_begin(struct s3_call *call, const char *root);
 /* A document's middle part, without a root: to be appended to one. */
 struct s3_xml *s3_xml_entries(struct s3_call *call);
 void s3_xml_send(struct s3_call *call, struct s3_xml *xml);
-/* All but the sending: for answers with more header fields, which follow, and then http_reply_send. */
+/* All but the sending: for answers with more header fields, which follow, and then
+ * http_reply_send. */
 void s3_xml_finish(struct s3_call *call, struct s3_xml *xml);
 
-/* Answers with an error: sets call->error_code. Uses call->fail for what the client should be told. */
+/* Answers with an error: sets call->error_code. Uses call->fail for what the client should be
+ * told. */
 void s3_reply_error(struct s3_call *call, enum err err);
 int s3_error_status(enum err err);
 const char *s3_error_code(enum err err);

@@ -4,9 +4,10 @@
  *     ├─ body → ... → s3_body_done ─┐
  *     └─────────────────────────────┴→ read (loop, or worker) → start ~~ commit ~~→ reply
  *
- * Any step's error goes to fail_call. After the answer, what the body holds is given up; the exchange's arena lives until
- * the HTTP server says that the exchange is over, which it does not before http_reply_send; so everything that a worker or
- * the engine may still touch must end before that: the answer is the last thing. */
+ * Any step's error goes to fail_call. After the answer, what the body holds is given up; the
+ * exchange's arena lives until the HTTP server says that the exchange is over, which it does not
+ * before http_reply_send; so everything that a worker or the engine may still touch must end
+ * before that: the answer is the last thing. */
 #include "s3/runner.h"
 
 #include <assert.h>
@@ -35,7 +36,8 @@ static void reply_now(void *context)
         call->operation->handler->reply(call);
 }
 
-/* Ends the call. The body's buffers go first: they may be in use by workers, and the arena is not ours after the answer. */
+/* Ends the call. The body's buffers go first: they may be in use by workers, and the arena is
+ * not ours after the answer. */
 static void finish_call(struct s3_call *call, enum err err)
 {
     assert(!call->is_replied);

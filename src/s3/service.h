@@ -1,4 +1,5 @@
-/* The S3 dialect as an HTTP service of one loop. One is made for each loop; what they share is in s3_shared. */
+/* The S3 dialect as an HTTP service of one loop. One is made for each loop; what they share is
+ * in s3_shared. */
 #pragma once
 
 #include "http/server.h"
@@ -12,8 +13,8 @@ struct s3_settings {
     bool anonymous; /* every request is root's: a loud, local development mode */
 };
 
-/* What happened to a request; for metrics and the access log. Called on the loop, once an exchange; strings are valid
- * during the call. */
+/* What happened to a request; for metrics and the access log. Called on the loop, once an
+ * exchange; strings are valid during the call. */
 struct s3_event {
     const char *operation; /* "PutObject"; "-" when none was resolved */
     str request_id, method, target, peer, access_key, bucket, key, user_agent;

@@ -1,5 +1,5 @@
-/* Which bucket and key a request names: virtual-host style (bucket.domain) or path style (/bucket/key), always from the raw
- * target, decoded once. */
+/* Which bucket and key a request names: virtual-host style (bucket.domain) or path style
+ * (/bucket/key), always from the raw target, decoded once. */
 #include "codec/url.h"
 #include "object/bucket.h"
 #include "object/types.h"

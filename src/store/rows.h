@@ -1,13 +1,15 @@
-/* Row structs and table descriptions made from rows.def: `struct object_row`, `TABLE_object`, and one `struct table` with
- * each column's type and place, from which engines encode, copy and compare rows without knowing any table by name. */
+/* Row structs and table descriptions made from rows.def: `struct object_row`, `TABLE_object`,
+ * and one `struct table` with each column's type and place, from which engines encode, copy and
+ * compare rows without knowing any table by name. */
 #pragma once
 
 #include "base/arena.h"
 #include "store/rows.def"
 
-/* A body that lies in the catalogue. In a row to be written: bytes points at it. In a row that was read: bytes is null,
- * `length` tells its size, and blob_read fetches it while the transaction is open. To keep the body of a row that was read
- * when writing it back (or to another table), leave the blob as it is: the engine moves it. */
+/* A body that lies in the catalogue. In a row to be written: bytes points at it. In a row that
+ * was read: bytes is null, `length` tells its size, and blob_read fetches it while the
+ * transaction is open. To keep the body of a row that was read when writing it back (or to
+ * another table), leave the blob as it is: the engine moves it. */
 struct blob {
     const void *bytes;
     uint64_t length;
@@ -67,21 +69,24 @@ enum {
     ROW_BLOB_MAX = 16 << 20,
 };
 
-/* Keys as bytes whose memcmp order is the order of the rows: table number, then each key column: U64 big-endian, U64_DESC
- * its complement, STR raw when it is the last column, else with 00 as 00 FF and ended by 00 01. */
+/* Keys as bytes whose memcmp order is the order of the rows: table number, then each key column:
+ * U64 big-endian, U64_DESC its complement, STR raw when it is the last column, else with 00 as
+ * 00 FF and ended by 00 01. */
 struct buf;
 void row_key_encode(const struct table *table, const void *row, struct buf *out);
 /* Only the first `count` key columns: the common front of all rows that agree in them. */
 void row_key_encode_prefix(const struct table *table, const void *row, size_t count,
                            struct buf *out);
-/* The end of those rows: the smallest byte string above the keys of all rows that agree in the first `count` key columns. */
+/* The end of those rows: the smallest byte string above the keys of all rows that agree in the
+ * first `count` key columns. */
 void row_key_encode_end(const struct table *table, const void *row, size_t count, struct buf *out);
-/* Sets the key columns. Strings point into `key` where they lie there as they are, else into the arena. ERR_CORRUPT; the
- * row is then not to be used. */
+/* Sets the key columns. Strings point into `key` where they lie there as they are, else into the
+ * arena. ERR_CORRUPT; the row is then not to be used. */
 enum err row_key_decode(const struct table *table, str key, struct arena *arena, void *out_row);
 
-/* The columns that are neither key nor blob: a varint with a bit for each column present (not 0, not empty), then each:
- * U64 as varint, STR as varint length and bytes. Strings of a decoded row point into `value`. Decoding sets every column
- * that is not part of the key, the blob to empty; after ERR_CORRUPT the row is not to be used. */
+/* The columns that are neither key nor blob: a varint with a bit for each column present (not 0,
+ * not empty), then each: U64 as varint, STR as varint length and bytes. Strings of a decoded row
+ * point into `value`. Decoding sets every column that is not part of the key, the blob to empty;
+ * after ERR_CORRUPT the row is not to be used. */
 void row_value_encode(const struct table *table, const void *row, struct buf *out);
 enum err row_value_decode(const struct table *table, str value, void *out_row);
