@@ -1,0 +1,357 @@
+/* Restarts of the embedded engine: what was acknowledged is there after a crash at any moment, after the loss of the index, and after a
+ * rebuild; damage is named and never turned into wrong bytes. A crash is a copy of the folder of an open engine. */
+#include "local_support.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+
+enum { ROWS = 150, BODY_MAX = 6000, ARENA_CAP = 64 << 20 };
+
+struct stores {
+    char path[TEST_PATH_MAX];
+    char copy[TEST_PATH_MAX + 8];
+};
+
+static int setup(void **state)
+{
+    struct stores *stores = mem_new(struct stores);
+    fault_clear();
+    make_folder(stores->path);
+    (void)snprintf(stores->copy, sizeof(stores->copy), "%s/copy", stores->path);
+    (void)strncat(stores->path, "/store", TEST_PATH_MAX - strlen(stores->path) - 1);
+    *state = stores;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct stores *stores = *state;
+    stores->path[strlen(stores->path) - strlen("/store")] = '\0';
+    remove_folder(stores->path);
+    mem_free(stores);
+    return 0;
+}
+
+/* ---- A history of puts, overwrites and deletes that can be told from a number ---- */
+
+static size_t body_size(uint64_t i)
+{
+    return (size_t)(i * 1237 % BODY_MAX) + 1;
+}
+
+static void write_history(struct engine *engine, uint64_t from, uint64_t to)
+{
+    static char body[BODY_MAX];
+    char name[32];
+    for (uint64_t i = from; i < to; i++) {
+        fill_bytes(body, body_size(i), i);
+        assert_ok(put_body(engine, i, body, body_size(i)));
+        (void)snprintf(name, sizeof(name), "s%llu", (unsigned long long)(i % 10));
+        assert_ok(put_setting(engine, name, str_of(&i, sizeof(i))));
+        (void)snprintf(name, sizeof(name), "gone%llu", (unsigned long long)i);
+        assert_ok(put_setting(engine, name, STR("x")));
+        if (i % 3)
+            assert_ok(delete_setting(engine, name));
+    }
+}
+
+static void check_history(struct engine *engine, uint64_t to)
+{
+    char name[32];
+    uint64_t value = 0;
+    for (uint64_t i = 0; i < to; i++) {
+        assert_ok(check_body(engine, i, body_size(i)));
+        (void)snprintf(name, sizeof(name), "gone%llu", (unsigned long long)i);
+        assert_int_equal(get_setting(engine, name, (char *)&value, sizeof(value)), i % 3 ? -1 : 1);
+    }
+    assert_err(check_body(engine, to, 1), ERR_NOT_FOUND);
+    for (uint64_t i = 0; i < 10 && i < to; i++) {
+        (void)snprintf(name, sizeof(name), "s%llu", (unsigned long long)i);
+        assert_int_equal(get_setting(engine, name, (char *)&value, sizeof(value)), sizeof(value));
+        assert_int_equal(value, (to - 1 - i) / 10 * 10 + i);
+    }
+}
+
+/* All rows of all tables, as text, to compare two stores. */
+static void dump(struct engine *engine, struct buf *out)
+{
+    struct arena *arena = arena_new(ARENA_CAP);
+    struct tx *tx;
+    assert_ok(view_begin(engine, VIEW_WAIT, &tx));
+    for (enum table_id id = 1; id < TABLE_ID_END; id++) {
+        const struct table *table = table_of(id);
+        _Alignas(max_align_t) char from[2048] = {0}, row[2048];
+        struct cursor *cursor;
+        enum err err;
+        /* Columns that sort downwards begin with the largest. */
+        for (size_t i = 0; i < table->key_count; i++)
+            if (table->column[i].type == COLUMN_U64_DESC)
+                memset(from + table->column[i].offset, 0xFF, sizeof(uint64_t));
+        assert_ok(cursor_open(tx, id, from, 0, &cursor));
+        while ((err = cursor_next(cursor, row)) == OK) {
+            const struct blob *blob = row_blob_const(table, row);
+            row_key_encode(table, row, out);
+            row_value_encode(table, row, out);
+            if (blob && blob->length) {
+                char *dst = buf_reserve(out, blob->length);
+                assert_non_null(dst);
+                assert_ok(blob_read(tx, blob, dst));
+                buf_commit(out, blob->length);
+            }
+        }
+        assert_err(err, ERR_NOT_FOUND);
+        cursor_close(cursor);
+    }
+    view_end(tx);
+    arena_free(arena);
+}
+
+static void expect_equal(struct engine *a, struct engine *b)
+{
+    BUF_SCOPED struct buf x, y;
+    buf_init(&x, ARENA_CAP);
+    buf_init(&y, ARENA_CAP);
+    dump(a, &x);
+    dump(b, &y);
+    assert_int_equal(x.len, y.len);
+    assert_true(x.len > 0);
+    assert_memory_equal(x.ptr, y.ptr, x.len);
+}
+
+/* ---- Tests ---- */
+
+static void killed_store_comes_back(void **state)
+{
+    struct stores *stores = *state;
+    struct engine *engine = open_store(stores->path);
+    for (uint64_t i = 0; i < ROWS; i += 25) {
+        write_history(engine, i, i + 25);
+        copy_folder(stores->path, stores->copy);
+        struct engine *copy = open_store(stores->copy);
+        check_history(copy, i + 25);
+        expect_equal(engine, copy);
+        /* It works, and survives a second crash. */
+        assert_ok(put_setting(copy, "after", STR("x")));
+        engine_close(copy);
+        copy = open_store(stores->copy);
+        check_history(copy, i + 25);
+        engine_close(copy);
+    }
+    engine_close(engine);
+    engine = open_store(stores->path);
+    check_history(engine, ROWS);
+    engine_close(engine);
+}
+
+static void lost_index_is_made_again(void **state)
+{
+    struct stores *stores = *state;
+    struct engine *engine = open_store(stores->path);
+    write_history(engine, 0, ROWS);
+    copy_folder(stores->path, stores->copy);
+    remove_folder(file_in(stores->copy, "index"));
+    struct engine *copy = open_store(stores->copy);
+    check_history(copy, ROWS);
+    expect_equal(engine, copy);
+    engine_close(copy);
+    engine_close(engine);
+}
+
+static void count_progress(void *context, const struct local_progress *progress)
+{
+    assert_true(progress->done <= progress->total);
+    ++*(int *)context;
+}
+
+static void rebuilt_index_is_equal(void **state)
+{
+    struct stores *stores = *state;
+    struct engine *engine = open_store(stores->path);
+    write_history(engine, 0, ROWS);
+    copy_folder(stores->path, stores->copy);
+    struct local_options options = {.data_dir = stores->copy, .segment_bytes = 256 << 10};
+    struct fail fail = {0};
+    int calls = 0;
+    for (int round = 0; round < 2; round++) {
+        assert_ok(local_rebuild_index(&options, count_progress, &calls, &fail));
+        struct engine *copy = open_store(stores->copy);
+        expect_equal(engine, copy);
+        engine_close(copy);
+    }
+    engine_close(engine);
+    /* Not while it is open. */
+    engine = open_store(stores->copy);
+    assert_err(local_rebuild_index(&options, NULL, NULL, &fail), ERR_BUSY);
+    engine_close(engine);
+}
+
+static void empty_store_reopens(void **state)
+{
+    struct stores *stores = *state;
+    for (int i = 0; i < 3; i++)
+        engine_close(open_store(stores->path));
+    struct local_options options = {.data_dir = stores->path};
+    struct fail fail = {0};
+    assert_ok(local_rebuild_index(&options, NULL, NULL, &fail));
+    struct engine *engine = open_store(stores->path);
+    assert_ok(put_setting(engine, "a", STR("b")));
+    engine_close(engine);
+}
+
+static enum err open_result(const char *path, struct fail *fail)
+{
+    struct engine *engine;
+    struct local_options options = {.data_dir = path, .segment_bytes = 256 << 10};
+    *fail = (struct fail){0};
+    enum err err = local_engine_open(&options, &engine, fail);
+    if (err == OK)
+        engine_close(engine);
+    return err;
+}
+
+/* ---- Damage ---- */
+
+static void missing_segment_is_named(void **state)
+{
+    struct stores *stores = *state;
+    struct engine *engine = open_store(stores->path);
+    write_history(engine, 0, ROWS);
+    engine_close(engine);
+    char file[TEST_PATH_MAX];
+    struct fail fail;
+    assert_true(nth_file(file_in(stores->path, "log"), ".log", 1, file));
+    assert_int_equal(unlink(file), 0);
+    assert_err(open_result(stores->path, &fail), ERR_CORRUPT);
+    assert_non_null(strstr(fail.detail, "0000000000000002.log is missing"));
+    /* What is left can be had. */
+    struct local_options options = {.data_dir = stores->path};
+    assert_ok(local_rebuild_index(&options, NULL, NULL, &fail));
+    assert_ok(open_result(stores->path, &fail));
+}
+
+static void shortened_log_is_damage(void **state)
+{
+    struct stores *stores = *state;
+    struct engine *engine = open_store(stores->path);
+    write_history(engine, 0, 10);
+    engine_close(engine);
+    char file[TEST_PATH_MAX];
+    struct fail fail;
+    assert_true(nth_file(file_in(stores->path, "log"), ".log", 0, file));
+    assert_int_equal(truncate(file, 8192), 0);
+    assert_err(open_result(stores->path, &fail), ERR_CORRUPT);
+    assert_non_null(strstr(fail.detail, "0000000000000001.log"));
+}
+
+/* Every byte of a body's place in the log, one at a time: the read is refused, others are not. */
+static void damaged_body_is_never_given_out(void **state)
+{
+    struct stores *stores = *state;
+    struct engine *engine = open_store(stores->path);
+    char body[3000];
+    for (uint64_t i = 0; i < 3; i++) {
+        fill_bytes(body, sizeof(body), i);
+        assert_ok(put_body(engine, i, body, sizeof(body)));
+    }
+    char file[TEST_PATH_MAX];
+    assert_true(nth_file(file_in(stores->path, "log"), ".log", 0, file));
+    uint64_t size = file_size(file), hits = 0;
+    for (uint64_t offset = 4096; offset < 4096 + 3 * 3584 && offset < size; offset += 101) {
+        flip_byte(file, offset);
+        unsigned damaged = 0;
+        for (uint64_t i = 0; i < 3; i++) {
+            enum err err = check_body(engine, i, sizeof(body));
+            if (err != OK)
+                assert_err(err, ERR_CORRUPT);
+            damaged += err != OK;
+        }
+        assert_true(damaged <= 1);
+        hits += damaged;
+        flip_byte(file, offset);
+    }
+    assert_true(hits > 80);
+    engine_close(engine);
+}
+
+/* Each byte of the index's table files in turn would take too long; every 97th does. Reads are refused or right. */
+static void damaged_index_is_never_believed(void **state)
+{
+    struct stores *stores = *state;
+    struct engine *engine = open_store(stores->path);
+    write_history(engine, 0, 40);
+    engine_close(engine);
+    char name[TEST_PATH_MAX], file[TEST_PATH_MAX];
+    assert_true(nth_file(file_in(stores->path, "index"), ".sst", 0, name));
+    uint64_t size = file_size(name), refused = 0;
+    for (uint64_t offset = 0; offset < size; offset += size / 40 + 1) {
+        copy_folder(stores->path, stores->copy);
+        assert_true(nth_file(file_in(stores->copy, "index"), ".sst", 0, file));
+        flip_byte(file, offset);
+        struct fail fail = {0};
+        struct local_options options = {.data_dir = stores->copy, .segment_bytes = 256 << 10};
+        if (local_engine_open(&options, &engine, &fail) != OK) {
+            refused++;
+            assert_ok(local_rebuild_index(&options, NULL, NULL, &fail));
+            engine = open_store(stores->copy);
+            check_history(engine, 40);
+            engine_close(engine);
+            continue;
+        }
+        for (uint64_t i = 0; i < 40; i++) {
+            enum err err = check_body(engine, i, body_size(i));
+            if (err != OK) {
+                assert_err(err, ERR_CORRUPT);
+                refused++;
+            }
+        }
+        engine_close(engine);
+    }
+    assert_true(refused > 10);
+}
+
+/* Of a log that is replayed: damage where something was acknowledged stops the start, with the file's name. */
+static void damaged_log_stops_the_start(void **state)
+{
+    struct stores *stores = *state;
+    struct engine *engine = open_store(stores->path);
+    write_history(engine, 0, 40);
+    char crashed[TEST_PATH_MAX + 16], file[TEST_PATH_MAX];
+    (void)snprintf(crashed, sizeof(crashed), "%s.crashed", stores->copy);
+    copy_folder(stores->path, crashed);
+    engine_close(engine);
+    size_t refused = 0, count = 0;
+    for (uint64_t offset = 4096; offset < 60000; offset += 1777, count++) {
+        struct fail fail;
+        copy_folder(crashed, stores->copy);
+        assert_true(nth_file(file_in(stores->copy, "log"), ".log", 0, file));
+        flip_byte(file, offset);
+        enum err err = open_result(stores->copy, &fail);
+        if (err == OK) /* it was padding between batches */
+            continue;
+        assert_err(err, ERR_CORRUPT);
+        assert_non_null(strstr(fail.detail, "acknowledged records are lost"));
+        refused++;
+    }
+    assert_true(refused > count / 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define RECOVERY_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+        RECOVERY_TEST(killed_store_comes_back),
+        RECOVERY_TEST(lost_index_is_made_again),
+        RECOVERY_TEST(rebuilt_index_is_equal),
+        RECOVERY_TEST(empty_store_reopens),
+        RECOVERY_TEST(missing_segment_is_named),
+        RECOVERY_TEST(shortened_log_is_damage),
+        RECOVERY_TEST(damaged_body_is_never_given_out),
+        RECOVERY_TEST(damaged_index_is_never_believed),
+        RECOVERY_TEST(damaged_log_stops_the_start),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
