@@ -41,10 +41,10 @@ struct loop {
     struct watch wake_watch;
     int64_t now_us;
     struct heap timers;
-    struct task_queue tasks;         /* own thread only */
-    _Atomic(struct task *) posted;   /* other threads; newest first */
-    _Atomic(pthread_t) thread;       /* of loop_run; 0 when it is not running */
-    atomic_bool is_sleeping;         /* a poster must write to wake_fd */
+    struct task_queue tasks;       /* own thread only */
+    _Atomic(struct task *) posted; /* other threads; newest first */
+    _Atomic(pthread_t) thread;     /* of loop_run; 0 when it is not running */
+    atomic_bool is_sleeping;       /* a poster must write to wake_fd */
     atomic_bool is_stopping;
     int ready_count;
     int ready_next;
@@ -65,8 +65,8 @@ struct loop *loop_new(void)
     struct loop *loop = mem_new(struct loop);
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    loop->wake_watch = (struct watch){
-        .fd = loop->wake_fd, .events = EPOLLIN | EPOLLET, .ready = wake_ready};
+    loop->wake_watch =
+        (struct watch){.fd = loop->wake_fd, .events = EPOLLIN | EPOLLET, .ready = wake_ready};
     loop->now_us = clock_mono_us();
     if (loop->epoll_fd < 0 || loop->wake_fd < 0 || watch_add(loop, &loop->wake_watch) != OK) {
         loop_free(loop);

@@ -43,5 +43,7 @@ struct timer {
     void (*fire)(struct timer *timer);
 };
 void timer_init(struct timer *timer, void (*fire)(struct timer *timer));
-void timer_set(struct loop *loop, struct timer *timer, int64_t at_us); /* moves it when it is set already */
-void timer_cancel(struct loop *loop, struct timer *timer);             /* allowed when not set */
+/* Moves it when it is set already. */
+void timer_set(struct loop *loop, struct timer *timer, int64_t at_us);
+/* Allowed when it is not set. */
+void timer_cancel(struct loop *loop, struct timer *timer);

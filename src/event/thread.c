@@ -24,7 +24,8 @@ static void *run(void *argument)
     return NULL;
 }
 
-enum err thread_start(pthread_t *out_thread, const char *name, void (*fn)(void *context), void *context)
+enum err thread_start(pthread_t *out_thread, const char *name, void (*fn)(void *context),
+                      void *context)
 {
     struct start *start = mem_new(struct start);
     start->fn = fn;

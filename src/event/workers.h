@@ -16,11 +16,11 @@ void workers_free(struct workers *workers); /* waits for what is queued; null is
 
 struct job {
     struct task link;
-    struct loop *loop;             /* where done runs; null: done runs on the worker itself */
-    struct workers *workers;       /* set by submit */
-    void (*run)(struct job *job);  /* on a worker */
-    void (*done)(struct job *job); /* on the loop; the job may be reused or freed there. Null: nobody is told, and run
-                                      itself may free the job */
+    struct loop *loop;            /* where done runs; null: done runs on the worker itself */
+    struct workers *workers;      /* set by submit */
+    void (*run)(struct job *job); /* on a worker */
+    /* On the loop; the job may be reused or freed there. Null: nobody is told, and run itself may free the job. */
+    void (*done)(struct job *job);
 };
 void workers_submit(struct workers *workers, struct job *job); /* any thread */
 

@@ -47,7 +47,7 @@ static bool is_full(const struct http_server *server)
 
 void server_pause_accepting(struct http_server *server)
 {
-    list_for_each(link, &server->acceptors)
+    list_for_each (link, &server->acceptors)
         acceptor_pause(container_of(link, struct acceptor, link));
 }
 
@@ -60,7 +60,7 @@ void server_resume_accepting(struct http_server *server)
 {
     if (server->is_draining || is_full(server))
         return;
-    list_for_each(link, &server->acceptors) {
+    list_for_each (link, &server->acceptors) {
         if (acceptor_resume(container_of(link, struct acceptor, link)) != OK)
             try_again_later(server);
     }
@@ -154,7 +154,8 @@ static void accept_ready(struct watch *watch, uint32_t events)
 enum err http_server_listen(struct http_server *server, int listen_fd, struct tls_context *tls)
 {
     struct acceptor *acceptor = mem_new(struct acceptor);
-    acceptor->watch = (struct watch){.fd = listen_fd, .events = EPOLLIN | EPOLLEXCLUSIVE, .ready = accept_ready};
+    acceptor->watch =
+        (struct watch){.fd = listen_fd, .events = EPOLLIN | EPOLLEXCLUSIVE, .ready = accept_ready};
     acceptor->server = server;
     acceptor->tls = tls;
     enum err err = acceptor_resume(acceptor);
@@ -170,6 +171,6 @@ void server_close_acceptors(struct http_server *server)
 {
     server_pause_accepting(server);
     timer_cancel(server->loop, &server->accept_pause);
-    list_for_each(link, &server->acceptors)
+    list_for_each (link, &server->acceptors)
         mem_free(container_of(link, struct acceptor, link));
 }

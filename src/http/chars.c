@@ -3,7 +3,7 @@
 
 enum {
     _ = 0,
-    S = HTTP_CHAR_VALUE,                   /* space and tab */
+    S = HTTP_CHAR_VALUE,                    /* space and tab */
     D = HTTP_CHAR_VALUE | HTTP_CHAR_TARGET, /* delimiters, and bytes beyond ASCII */
     T = D | HTTP_CHAR_TOKEN,
     H = D | HTTP_CHAR_HOST,

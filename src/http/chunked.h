@@ -37,7 +37,8 @@ struct chunked {
     unsigned extension_bytes;
     unsigned trailer_bytes;
     uint64_t left; /* of the current chunk's data */
-    char *trailer; /* where the trailer lines go, CHUNKED_TRAILER_MAX bytes; null: they are passed over */
+    char *
+        trailer; /* where the trailer lines go, CHUNKED_TRAILER_MAX bytes; null: they are passed over */
 };
 
 /* Reads framing from the front of `in` up to the next data. *out_framing bytes were read and are to be dropped; then

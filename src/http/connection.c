@@ -88,7 +88,8 @@ static void connection_ready(struct watch *watch, uint32_t events)
 
 static void expire(struct timer *timer);
 
-void connection_open(struct http_server *server, int fd, struct tls_context *tls, const struct peer *peer)
+void connection_open(struct http_server *server, int fd, struct tls_context *tls,
+                     const struct peer *peer)
 {
     struct http_connection *c = mem_new(struct http_connection);
     c->server = server;

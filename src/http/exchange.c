@@ -20,7 +20,8 @@ static struct http_outcome outcome_of(const struct http_exchange *x)
     const struct reply *reply = &x->reply;
     int64_t begun_us = x->request.received_us;
     bool has_begun = reply->head_sent > 0;
-    bool is_complete = reply->is_sealed && reply->head_sent == reply->head_len && reply->body_left == 0;
+    bool is_complete =
+        reply->is_sealed && reply->head_sent == reply->head_len && reply->body_left == 0;
     /* A reply that left in one piece needs no second look at the clock. */
     bool is_at_once = is_complete && reply->body_sent == 0;
     int64_t end_us = is_at_once ? reply->first_byte_us : clock_mono_us();

@@ -60,13 +60,15 @@ static bool take_line(str *rest, str *out_line)
 
 static enum err parse_version(str version, unsigned *out_minor)
 {
-    bool has_form = version.len == 8 && str_has_prefix(version, STR("HTTP/")) && version.ptr[6] == '.' &&
-                    http_is_digit(version.ptr[5]) && http_is_digit(version.ptr[7]);
+    bool has_form = version.len == 8 && str_has_prefix(version, STR("HTTP/")) &&
+                    version.ptr[6] == '.' && http_is_digit(version.ptr[5]) &&
+                    http_is_digit(version.ptr[7]);
     if (!has_form)
         return ERR_BAD_REQUEST;
     if (version.ptr[5] != '1')
         return ERR_NOT_IMPLEMENTED;
-    *out_minor = version.ptr[7] == '0' ? 0 : 1; /* a higher minor version is served as 1.1: RFC 9110 2.5 */
+    *out_minor =
+        version.ptr[7] == '0' ? 0 : 1; /* a higher minor version is served as 1.1: RFC 9110 2.5 */
     return OK;
 }
 
@@ -210,7 +212,8 @@ static void on_connection(struct framing *seen, str value)
 }
 
 /* The length of a name tells most fields apart without comparing. */
-static enum err on_field(struct http_request *request, struct framing *seen, const struct pair *field)
+static enum err on_field(struct http_request *request, struct framing *seen,
+                         const struct pair *field)
 {
     switch (field->name.len) {
     case sizeof("Host") - 1:
@@ -218,7 +221,8 @@ static enum err on_field(struct http_request *request, struct framing *seen, con
             return on_host(request, seen, field->value);
         return OK;
     case sizeof("Expect") - 1:
-        if (str_eq_nocase(field->name, STR("Expect")) && str_eq_nocase(field->value, STR("100-continue")))
+        if (str_eq_nocase(field->name, STR("Expect")) &&
+            str_eq_nocase(field->value, STR("100-continue")))
             request->expects_continue = true;
         return OK;
     case sizeof("Connection") - 1:
@@ -260,7 +264,8 @@ static enum err apply_fields(struct http_request *request)
     return unsupported;
 }
 
-enum err http_head_parse(str head, struct pair *header, size_t header_max, struct http_request *out_request)
+enum err http_head_parse(str head, struct pair *header, size_t header_max,
+                         struct http_request *out_request)
 {
     struct http_request request = {.header = header};
     str line;
@@ -269,7 +274,8 @@ enum err http_head_parse(str head, struct pair *header, size_t header_max, struc
     TRY(parse_request_line(line, &request));
     if (!str_has_suffix(head, STR("\r\n")))
         return ERR_BAD_REQUEST;
-    TRY(http_fields_parse(str_slice(head, 0, head.len - 2), header, header_max, &request.header_count));
+    TRY(http_fields_parse(str_slice(head, 0, head.len - 2), header, header_max,
+                          &request.header_count));
     TRY(apply_fields(&request));
     *out_request = request;
     return OK;

@@ -11,10 +11,11 @@
 
 /* Looks for the end of a head that arrives in pieces; each byte is looked at once. Zeroed to begin. */
 struct http_head_scan {
-    size_t start;      /* where the request line begins: after an empty line */
+    size_t start; /* where the request line begins: after an empty line */
     size_t line_start;
     size_t scanned;
-    unsigned line_count; /* complete lines so far, the request line included, the last empty one not */
+    unsigned
+        line_count; /* complete lines so far, the request line included, the last empty one not */
 };
 
 /* `bytes` is everything received since the head began: what was there in the last call, and more. OK: the head is
@@ -26,7 +27,8 @@ enum err http_head_scan(struct http_head_scan *scan, str bytes, size_t *out_end)
  * to `header` (up to header_max). Sets everything but is_tls and received_us.
  * ERR_BAD_REQUEST, ERR_BAD_URI (target), ERR_NOT_IMPLEMENTED (HTTP version or transfer coding), ERR_HEAD_TOO_LARGE (more
  * fields than header_max). */
-enum err http_head_parse(str head, struct pair *header, size_t header_max, struct http_request *out_request);
+enum err http_head_parse(str head, struct pair *header, size_t header_max,
+                         struct http_request *out_request);
 
 /* Parses field lines, each ended by CRLF, with no empty line: the fields of a head, or a chunked body's trailers. Errors as
  * above. */

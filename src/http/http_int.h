@@ -70,18 +70,18 @@ enum reply_body { REPLY_EMPTY, REPLY_BYTES, REPLY_SOURCE, REPLY_LENGTH_ONLY };
 struct reply {
     int status; /* 0: not begun */
     enum reply_body kind;
-    bool is_sent;   /* the service called http_reply_send */
+    bool is_sent; /* the service called http_reply_send */
     bool must_close;
     bool is_sealed;
     bool is_source_pending; /* the source will call http_source_ready */
-    char *head; /* in the arena, grows by doubling */
+    char *head;             /* in the arena, grows by doubling */
     size_t head_len;
     size_t head_capacity;
     size_t head_sent;
     uint64_t length;    /* Content-Length */
     uint64_t body_left; /* to be sent */
     uint64_t body_sent;
-    struct http_piece piece; /* what is left of the current one */
+    struct http_piece piece;    /* what is left of the current one */
     struct http_source *source; /* null when there is none, or when it was closed */
     int64_t first_byte_us;
 };
@@ -101,16 +101,16 @@ struct http_exchange {
     struct reply reply;
     size_t body_read_bytes;
     uint64_t body_in_bytes;
-    str interim; /* what is unsent of "100 Continue" */
+    str interim;     /* what is unsent of "100 Continue" */
     char *peer_text; /* PEER_TEXT_MAX bytes, written when asked for */
     struct pair *trailer;
     size_t trailer_count;
     bool is_lost;
     bool is_body_asked;
-    bool is_sink_full; /* until http_body_resume */
+    bool is_sink_full;     /* until http_body_resume */
     bool is_continue_done; /* sent, or not needed */
     bool is_body_broken;   /* framing, end or time: the rest cannot be found */
-    bool is_bad; /* the head was not served */
+    bool is_bad;           /* the head was not served */
 };
 
 /* Begins one in an arena of the server's. */
@@ -120,7 +120,15 @@ void exchange_end(struct http_exchange *x);
 
 /* ---- Connection ---- */
 
-enum phase { PHASE_HEAD, PHASE_SERVICE, PHASE_REPLY, PHASE_DRAIN, PHASE_LINGER, PHASE_LOST, PHASE_COUNT };
+enum phase {
+    PHASE_HEAD,
+    PHASE_SERVICE,
+    PHASE_REPLY,
+    PHASE_DRAIN,
+    PHASE_LINGER,
+    PHASE_LOST,
+    PHASE_COUNT
+};
 enum step { STEP_AGAIN, STEP_WAIT, STEP_CLOSE };
 
 struct http_connection {
@@ -149,7 +157,8 @@ struct http_connection {
 };
 
 /* Takes the descriptor. */
-void connection_open(struct http_server *server, int fd, struct tls_context *tls, const struct peer *peer);
+void connection_open(struct http_server *server, int fd, struct tls_context *tls,
+                     const struct peer *peer);
 /* Has it run: now when possible, else by its task. */
 void connection_wake(struct http_connection *c);
 /* Closes it at once, telling the service that a running exchange is over. The loop is not running. */

@@ -208,7 +208,8 @@ void http_reply_send(struct http_exchange *x)
 /* RFC 9110 6.4.1 and 8.6: which replies never have a body, which carry a length, and which a body. */
 static bool is_bodiless(const struct http_exchange *x)
 {
-    return x->reply.status == 204 || x->reply.status == 304 || str_eq(x->request.method, STR("HEAD"));
+    return x->reply.status == 204 || x->reply.status == 304 ||
+           str_eq(x->request.method, STR("HEAD"));
 }
 
 static bool has_length(const struct http_exchange *x)
@@ -225,7 +226,8 @@ static bool has_body(const struct http_exchange *x)
 {
     if (is_bodiless(x))
         return false;
-    assert(x->reply.kind != REPLY_LENGTH_ONLY); /* the client would wait for a body that never comes */
+    assert(x->reply.kind !=
+           REPLY_LENGTH_ONLY); /* the client would wait for a body that never comes */
     return x->reply.length > 0;
 }
 

@@ -6,8 +6,8 @@
 /* Strings are borrowed: from the exchange's arena in the server, where they live until on_done returns. */
 struct http_request {
     str method;
-    str target;          /* as sent */
-    str path;            /* raw, before '?'; of an absolute-form target: its path; "*" of an asterisk-form one */
+    str target; /* as sent */
+    str path; /* raw, before '?'; of an absolute-form target: its path; "*" of an asterisk-form one */
     str query;           /* raw, after '?', without it; empty when there is none */
     str host;            /* Host, or the authority of an absolute-form target */
     bool has_query;      /* a '?' was there */

@@ -18,7 +18,8 @@ static enum step next_piece(struct http_connection *c, struct http_exchange *x)
     struct reply *reply = &x->reply;
     if (reply->is_source_pending)
         return STEP_WAIT;
-    reply->is_source_pending = true; /* http_source_ready, perhaps from inside the call, takes it back */
+    reply->is_source_pending =
+        true; /* http_source_ready, perhaps from inside the call, takes it back */
     struct http_piece piece = {0};
     enum err err = reply->source->next(reply->source, &piece);
     if (err == ERR_PENDING)
@@ -27,7 +28,8 @@ static enum step next_piece(struct http_connection *c, struct http_exchange *x)
     if (err != OK)
         return connection_break(c);
     assert(!is_piece_empty(&piece));
-    assert(piece.bytes.len <= reply->body_left && piece.file_length <= reply->body_left - piece.bytes.len);
+    assert(piece.bytes.len <= reply->body_left &&
+           piece.file_length <= reply->body_left - piece.bytes.len);
     reply->piece = piece;
     return STEP_AGAIN;
 }
@@ -66,7 +68,8 @@ static enum err write_bytes(struct http_connection *c, struct http_exchange *x)
     struct iovec piece[2];
     int count = 0;
     if (reply->head_sent < reply->head_len)
-        piece[count++] = iovec_of(str_of(reply->head + reply->head_sent, reply->head_len - reply->head_sent));
+        piece[count++] =
+            iovec_of(str_of(reply->head + reply->head_sent, reply->head_len - reply->head_sent));
     if (reply->piece.bytes.len > 0)
         piece[count++] = iovec_of(reply->piece.bytes);
     bool is_more = reply->piece.file_length > 0;

@@ -24,7 +24,8 @@ static void run_drained(struct task *task)
 
 static void check_drained(struct http_server *server)
 {
-    if (!server->is_draining || server->is_drained_posted || atomic_load(&server->connection_count) > 0)
+    if (!server->is_draining || server->is_drained_posted ||
+        atomic_load(&server->connection_count) > 0)
         return;
     server->is_drained_posted = true;
     loop_post(server->loop, &server->drained);
@@ -103,8 +104,8 @@ static str copy_name_line(str name)
 
 struct http_group *http_group_new(unsigned server_max)
 {
-    struct http_group *group =
-        mem_zalloc(mem_size_add(sizeof(*group), mem_size_mul(server_max, sizeof(struct http_server *))));
+    struct http_group *group = mem_zalloc(
+        mem_size_add(sizeof(*group), mem_size_mul(server_max, sizeof(struct http_server *))));
     group->capacity = server_max;
     return group;
 }
@@ -152,7 +153,7 @@ void http_server_drain(struct http_server *server, void (*done)(void *context), 
     server->is_draining = true;
     server->on_drained = done;
     server->drained_context = context;
-    list_for_each(link, &server->connections)
+    list_for_each (link, &server->connections)
         connection_close_idle(container_of(link, struct http_connection, link));
     check_drained(server);
 }
@@ -163,7 +164,7 @@ void http_server_free(struct http_server *server)
         return;
     server->is_draining = true; /* so that nothing is accepted as places come free */
     server->is_drained_posted = true;
-    list_for_each(link, &server->connections)
+    list_for_each (link, &server->connections)
         connection_abort(container_of(link, struct http_connection, link));
     server_close_acceptors(server);
     for (size_t i = 0; i < server->arena_count; i++)

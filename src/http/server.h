@@ -57,12 +57,12 @@ struct http_source {
 };
 
 struct http_outcome {
-    int status;               /* 0: the connection was lost before a reply */
-    uint64_t body_in_bytes;   /* of the request's body, as framed payload */
-    uint64_t body_out_bytes;  /* of the reply's body that were handed to the kernel */
-    int64_t first_byte_us;    /* from head complete to the reply's head handed over */
-    int64_t total_us;         /* from head complete to the end */
-    bool is_complete;         /* the whole reply went out */
+    int status;              /* 0: the connection was lost before a reply */
+    uint64_t body_in_bytes;  /* of the request's body, as framed payload */
+    uint64_t body_out_bytes; /* of the reply's body that were handed to the kernel */
+    int64_t first_byte_us;   /* from head complete to the reply's head handed over */
+    int64_t total_us;        /* from head complete to the end */
+    bool is_complete;        /* the whole reply went out */
 };
 
 struct http_service {
@@ -72,50 +72,58 @@ struct http_service {
      * version), ERR_BAD_URI. The request may be empty. The service replies at once; the connection closes after it. */
     void (*on_bad_request)(struct http_service *service, struct http_exchange *x, enum err err);
     /* The exchange is over: the last call about it. Its arena is reset after the return. */
-    void (*on_done)(struct http_service *service, struct http_exchange *x, const struct http_outcome *outcome);
+    void (*on_done)(struct http_service *service, struct http_exchange *x,
+                    const struct http_outcome *outcome);
 };
 
 /* Of an exchange. */
 const struct http_request *http_request(const struct http_exchange *x);
-struct arena *http_arena(struct http_exchange *x); /* lives as long as the exchange; loop thread only, or the one worker that
-                                                      the service hands the exchange to */
+/* Lives as long as the exchange. For the loop's thread, or the one worker that the service hands the exchange to. */
+struct arena *http_arena(struct http_exchange *x);
 struct loop *http_loop(struct http_exchange *x);
 struct http_service *http_service(struct http_exchange *x);
-str http_peer(const struct http_exchange *x);      /* "192.0.2.1:4711" or "[2001:db8::1]:4711" */
-bool http_is_lost(const struct http_exchange *x);  /* the client is gone (reset): work for it may be given up */
-/* The client has closed its sending side. Most often it is gone, but it may be waiting for its answer, so the answer is sent. */
+/* "192.0.2.1:4711" or "[2001:db8::1]:4711". */
+str http_peer(const struct http_exchange *x);
+/* The client is gone (reset): work for it may be given up. */
+bool http_is_lost(const struct http_exchange *x);
+/* The client has closed its sending side. Most often it is gone, but it may wait for its answer, so that is sent. */
 bool http_is_half_closed(const struct http_exchange *x);
-void *http_context(const struct http_exchange *x); /* the service's own pointer, null at on_head */
+/* The service's own pointer, null at on_head. */
+void *http_context(const struct http_exchange *x);
 void http_set_context(struct http_exchange *x, void *context);
 
 /* Body in. */
 void http_body_read(struct http_exchange *x, struct http_sink *sink);
-void http_body_resume(struct http_exchange *x); /* the sink has room again; not from inside its write */
+/* The sink has room again. Not from inside its write. */
+void http_body_resume(struct http_exchange *x);
 /* Fields after a chunked body, from the sink's end until on_done. */
 const struct pair *http_trailers(const struct http_exchange *x, size_t *out_count);
 
 /* Reply. Date and Connection are the server's; all other fields are the service's. http_reply_begin may be called again
  * before the send: it starts over. Status 204 and 304 and replies to HEAD send no body. */
 void http_reply_begin(struct http_exchange *x, int status);
-void http_reply_header(struct http_exchange *x, const char *name, str value); /* copied; CR, LF and NUL are refused (asserted
-                                                                                 by the service's own checks) */
+/* The value is copied. It has no CR, LF or NUL: the service has checked what comes from outside, and this asserts it. */
+void http_reply_header(struct http_exchange *x, const char *name, str value);
 void http_reply_header_u64(struct http_exchange *x, const char *name, uint64_t value);
 /* Content-Length of a reply to HEAD, or of a 304: a length without its body. */
 void http_reply_length_only(struct http_exchange *x, uint64_t length);
-void http_reply_body(struct http_exchange *x, str body);                    /* borrowed until on_done; sets Content-Length */
-void http_reply_source(struct http_exchange *x, struct http_source *source, uint64_t length); /* sets Content-Length */
-void http_reply_close(struct http_exchange *x); /* close the connection after this reply */
-void http_reply_send(struct http_exchange *x); /* on_done comes later, never from inside the call */
-/* The source has a piece. Loop thread. */
+/* Either sets Content-Length; without them it is 0. The body is borrowed until on_done. */
+void http_reply_body(struct http_exchange *x, str body);
+void http_reply_source(struct http_exchange *x, struct http_source *source, uint64_t length);
+/* Close the connection after this reply. */
+void http_reply_close(struct http_exchange *x);
+/* The reply goes out. on_done comes later, never from inside the call. */
+void http_reply_send(struct http_exchange *x);
+/* The source has a piece. Loop thread; also from inside its `next`. */
 void http_source_ready(struct http_exchange *x);
 
 struct http_limits {
-    size_t head_max_bytes;    /* 431 above */
+    size_t head_max_bytes; /* 431 above */
     unsigned header_max_count;
-    int64_t head_timeout_ms;  /* for a whole head, once its first byte is here */
-    int64_t body_timeout_ms;  /* without progress, in either direction */
-    int64_t idle_timeout_ms;  /* between requests */
-    size_t drain_max_bytes;   /* of an unread body after the reply */
+    int64_t head_timeout_ms;       /* for a whole head, once its first byte is here */
+    int64_t body_timeout_ms;       /* without progress, in either direction */
+    int64_t idle_timeout_ms;       /* between requests */
+    size_t drain_max_bytes;        /* of an unread body after the reply */
     unsigned connection_max_count; /* of this loop */
     size_t arena_max_bytes;        /* what arena_try_* may take for one exchange; 0: 16 MiB */
 };
@@ -128,7 +136,7 @@ struct http_server_options {
     struct loop *loop;
     struct http_service *service;
     struct http_limits limits;
-    str server_name; /* value of the Server field; empty for none */
+    str server_name;          /* value of the Server field; empty for none */
     struct http_group *group; /* the servers that share its listeners; null: none */
 };
 
@@ -143,5 +151,6 @@ struct http_server *http_server_new(const struct http_server_options *options);
 enum err http_server_listen(struct http_server *server, int listen_fd, struct tls_context *tls);
 /* Stops accepting and closes idle connections; running exchanges finish, `done` comes when none is left. */
 void http_server_drain(struct http_server *server, void (*done)(void *context), void *context);
-void http_server_free(struct http_server *server); /* breaks off what still runs; the loop is not running, nor run again */
+/* Breaks off what still runs. The loop is not running, and is not run again. */
+void http_server_free(struct http_server *server);
 unsigned http_server_connection_count(const struct http_server *server);

@@ -127,11 +127,13 @@ static size_t total_of(const struct iovec *piece, int count)
 }
 
 /* A short write has filled the socket, so the next event is sure to come: epoll(7), edge-triggered. */
-enum err conn_write(struct conn *conn, const struct iovec *piece, int count, bool more, size_t *out_len)
+enum err conn_write(struct conn *conn, const struct iovec *piece, int count, bool more,
+                    size_t *out_len)
 {
     if (conn->tls != NULL)
         return conn_tls_write(conn, piece, count, out_len);
-    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)piece, .msg_iovlen = (size_t)count};
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)piece,
+                             .msg_iovlen = (size_t)count};
     ssize_t put;
     do {
         put = sendmsg(conn->watch.fd, &message, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
@@ -142,7 +144,8 @@ enum err conn_write(struct conn *conn, const struct iovec *piece, int count, boo
     return OK;
 }
 
-enum err conn_write_file(struct conn *conn, int fd, uint64_t offset, uint64_t length, size_t *out_len)
+enum err conn_write_file(struct conn *conn, int fd, uint64_t offset, uint64_t length,
+                         size_t *out_len)
 {
     if (conn->tls != NULL)
         return conn_tls_write_file(conn, fd, offset, length, out_len);

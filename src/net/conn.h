@@ -18,10 +18,12 @@ struct conn {
     struct watch watch; /* the owner finds itself from here in its `ready` */
     struct ssl_st *tls; /* null: plain */
     bool is_watched;
-    bool is_readable;  /* a read may give something */
-    bool is_writable;  /* a write may take something */
-    bool is_peer_done; /* the peer closed its sending side: a read ends with ERR_CLOSED sooner or later */
-    bool is_broken;    /* reset, or an error of the socket or of TLS: neither direction works any more */
+    bool is_readable; /* a read may give something */
+    bool is_writable; /* a write may take something */
+    /* The peer closed its sending side: a read ends with ERR_CLOSED sooner or later. */
+    bool is_peer_done;
+    /* Reset, or an error of the socket or of TLS: neither direction works any more. */
+    bool is_broken;
 };
 
 /* Takes the descriptor, which is closed on failure too. Not watched yet: a new connection is read at once, and many need no
@@ -41,10 +43,12 @@ enum err conn_read(struct conn *conn, void *dst, size_t size, size_t *out_len);
 
 /* Writes the front of the pieces, at least one byte. `more`: further bytes follow at once, so do not send a small packet
  * yet. After ERR_WOULD_BLOCK the same bytes must come first in the next call. ERR_IO: broken. */
-enum err conn_write(struct conn *conn, const struct iovec *piece, int count, bool more, size_t *out_len);
+enum err conn_write(struct conn *conn, const struct iovec *piece, int count, bool more,
+                    size_t *out_len);
 
 /* The same from a file, by sendfile(2) where the connection is plain. ERR_CORRUPT: the file ends before the range. */
-enum err conn_write_file(struct conn *conn, int fd, uint64_t offset, uint64_t length, size_t *out_len);
+enum err conn_write_file(struct conn *conn, int fd, uint64_t offset, uint64_t length,
+                         size_t *out_len);
 
 /* Tells the peer that nothing more comes (TLS: its own farewell too); reading goes on with conn_discard. */
 void conn_finish_writing(struct conn *conn);

@@ -107,7 +107,8 @@ enum err conn_tls_write(struct conn *conn, const struct iovec *piece, int count,
     return write_record(conn, record, len, out_len);
 }
 
-enum err conn_tls_write_file(struct conn *conn, int fd, uint64_t offset, uint64_t length, size_t *out_len)
+enum err conn_tls_write_file(struct conn *conn, int fd, uint64_t offset, uint64_t length,
+                             size_t *out_len)
 {
     char record[RECORD_MAX];
     size_t wanted = length < RECORD_MAX ? (size_t)length : RECORD_MAX;

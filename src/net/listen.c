@@ -68,9 +68,9 @@ enum err listen_parse(str text, struct listen_address *out_address, struct fail 
 /* What a person can do something about gets its own code. */
 static enum err open_failed(struct fail *fail, const char *text, int number)
 {
-    enum err code = number == EADDRINUSE                      ? ERR_BUSY
-                    : number == EACCES || number == EPERM     ? ERR_ACCESS_DENIED
-                                                              : ERR_IO;
+    enum err code = number == EADDRINUSE                  ? ERR_BUSY
+                    : number == EACCES || number == EPERM ? ERR_ACCESS_DENIED
+                                                          : ERR_IO;
     return fail_set(fail, code, "listen", "cannot listen on %s: %s", text, strerror(number));
 }
 
@@ -105,8 +105,8 @@ static void describe(const struct sockaddr_storage *address, struct listener *ou
     memcpy(out_listener->text, text, formatted.len + 1);
 }
 
-static enum err open_one(const struct addrinfo *address, bool is_dual, struct listener *out_listener,
-                         struct fail *fail)
+static enum err open_one(const struct addrinfo *address, bool is_dual,
+                         struct listener *out_listener, struct fail *fail)
 {
     struct sockaddr_storage wanted = {0};
     memcpy(&wanted, address->ai_addr, address->ai_addrlen);
@@ -152,13 +152,14 @@ static enum err open_any(uint16_t port, struct listener *out_listener, struct fa
 
 /* A name may have an address of a family that the machine does not serve (a container without IPv6): that one is passed
  * over as long as another works. An address in use is a failure, because clients might reach the wrong server there. */
-static enum err open_each(struct addrinfo *list, struct listener *out_listener, size_t max, size_t *out_count,
-                          struct fail *fail)
+static enum err open_each(struct addrinfo *list, struct listener *out_listener, size_t max,
+                          size_t *out_count, struct fail *fail)
 {
     size_t count = 0;
     enum err last = ERR_BAD_INPUT;
     struct fail last_fail = {0};
-    for (struct addrinfo *address = list; address != NULL && count < max; address = address->ai_next) {
+    for (struct addrinfo *address = list; address != NULL && count < max;
+         address = address->ai_next) {
         if (count > 0)
             set_port(address, out_listener[0].port);
         struct fail one = {0};
@@ -183,7 +184,8 @@ static enum err open_each(struct addrinfo *list, struct listener *out_listener, 
     return last;
 }
 
-enum err listen_open(str text, struct listener *out_listener, size_t max, size_t *out_count, struct fail *fail)
+enum err listen_open(str text, struct listener *out_listener, size_t max, size_t *out_count,
+                     struct fail *fail)
 {
     assert(max > 0);
     struct listen_address wanted;
@@ -195,7 +197,8 @@ enum err listen_open(str text, struct listener *out_listener, size_t max, size_t
     }
     char port[8];
     (void)snprintf(port, sizeof(port), "%u", (unsigned)wanted.port);
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
+    struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                             .ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_NUMERICSERV | AI_PASSIVE};
     struct addrinfo *list = NULL;
     int failed = getaddrinfo(wanted.host, port, &hints, &list);
@@ -215,7 +218,8 @@ void listen_close(struct listener *listener)
 
 void listen_stop(const struct listener *listener)
 {
-    (void)shutdown(listener->fd, SHUT_RDWR); /* the socket leaves the listening state, the descriptor stays */
+    /* The socket leaves the listening state, and the descriptor stays. */
+    (void)shutdown(listener->fd, SHUT_RDWR);
 }
 
 /* ---- Accepting ---- */

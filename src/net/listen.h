@@ -27,7 +27,8 @@ struct listener {
 
 /* Opens at most `max` listeners. Blocks for the name's resolution: for start-up. ERR_BAD_INPUT (form, unknown name),
  * ERR_BUSY (the address is in use), ERR_ACCESS_DENIED (a privileged port), ERR_IO; all told in fail. */
-enum err listen_open(str text, struct listener *out_listener, size_t max, size_t *out_count, struct fail *fail);
+enum err listen_open(str text, struct listener *out_listener, size_t max, size_t *out_count,
+                     struct fail *fail);
 void listen_close(struct listener *listener);
 
 /* Nobody can connect any more, and who waits to be accepted is reset: for the beginning of a drain, while loops still watch

@@ -36,15 +36,19 @@ static enum err ssl_failed(struct fail *fail, const char *field, const char *pat
     unsigned long code = ERR_peek_error(); /* the first is the cause, later ones are its wrapping */
     const char *reason = code == 0 ? NULL : ERR_reason_error_string(code);
     ERR_clear_error();
-    return fail_set(fail, ERR_BAD_INPUT, field, "file '%s' %s (%s)", path, what, reason == NULL ? "no reason given" : reason);
+    return fail_set(fail, ERR_BAD_INPUT, field, "file '%s' %s (%s)", path, what,
+                    reason == NULL ? "no reason given" : reason);
 }
 
-static enum err mark_file(const char *path, const char *field, struct file_mark *out_mark, struct fail *fail)
+static enum err mark_file(const char *path, const char *field, struct file_mark *out_mark,
+                          struct fail *fail)
 {
     struct stat stat_now;
     if (stat(path, &stat_now) != 0)
-        return fail_set(fail, err_from_errno(errno), field, "file '%s' cannot be read: %s", path, strerror(errno));
-    *out_mark = (struct file_mark){stat_now.st_dev, stat_now.st_ino, stat_now.st_size, stat_now.st_mtim};
+        return fail_set(fail, err_from_errno(errno), field, "file '%s' cannot be read: %s", path,
+                        strerror(errno));
+    *out_mark =
+        (struct file_mark){stat_now.st_dev, stat_now.st_ino, stat_now.st_size, stat_now.st_mtim};
     return OK;
 }
 
@@ -53,7 +57,8 @@ static bool is_marked(const char *path, const struct file_mark *mark)
     struct file_mark now;
     return mark_file(path, "", &now, NULL) == OK && now.device == mark->device &&
            now.inode == mark->inode && now.size == mark->size &&
-           now.modified.tv_sec == mark->modified.tv_sec && now.modified.tv_nsec == mark->modified.tv_nsec;
+           now.modified.tv_sec == mark->modified.tv_sec &&
+           now.modified.tv_nsec == mark->modified.tv_nsec;
 }
 
 /* A key with a passphrase is refused instead of asking at a terminal that may not be there. */
@@ -96,16 +101,19 @@ static enum err fill(SSL_CTX *pair, const struct tls_context *context, struct fa
     if (!configure(pair))
         return fail_set(fail, ERR_INTERNAL, NULL, "the TLS library refused its configuration");
     if (SSL_CTX_use_certificate_chain_file(pair, context->certificate_path) != 1)
-        return ssl_failed(fail, "certificate", context->certificate_path, "holds no usable certificate");
+        return ssl_failed(fail, "certificate", context->certificate_path,
+                          "holds no usable certificate");
     /* The key is checked against the certificate while it is loaded: a mismatch has its own reason. */
     if (SSL_CTX_use_PrivateKey_file(pair, context->key_path, SSL_FILETYPE_PEM) != 1) {
         int reason = ERR_GET_REASON(ERR_peek_error());
         if (reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH) {
             ERR_clear_error();
-            return fail_set(fail, ERR_BAD_INPUT, "key", "the key in '%s' does not belong to the certificate in '%s'",
+            return fail_set(fail, ERR_BAD_INPUT, "key",
+                            "the key in '%s' does not belong to the certificate in '%s'",
                             context->key_path, context->certificate_path);
         }
-        return ssl_failed(fail, "key", context->key_path, "holds no usable key without a passphrase");
+        return ssl_failed(fail, "key", context->key_path,
+                          "holds no usable key without a passphrase");
     }
     if (SSL_CTX_check_private_key(pair) != 1)
         return ssl_failed(fail, "key", context->key_path, "does not belong to the certificate");
@@ -157,8 +165,8 @@ enum err tls_context_reload(struct tls_context *context, struct fail *fail)
     return err;
 }
 
-enum err tls_context_open(const char *certificate_path, const char *key_path, struct tls_context **out_context,
-                          struct fail *fail)
+enum err tls_context_open(const char *certificate_path, const char *key_path,
+                          struct tls_context **out_context, struct fail *fail)
 {
     struct tls_context *context = mem_new(struct tls_context);
     context->certificate_path = copy_path(certificate_path);

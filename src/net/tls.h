@@ -11,8 +11,8 @@ struct tls_context;
 
 /* Reads both files (PEM; the certificate first, then its chain). ERR_NOT_FOUND, ERR_IO or ERR_BAD_INPUT with the reason in
  * fail: which file, and what is wrong with it. */
-enum err tls_context_open(const char *certificate_path, const char *key_path, struct tls_context **out_context,
-                          struct fail *fail);
+enum err tls_context_open(const char *certificate_path, const char *key_path,
+                          struct tls_context **out_context, struct fail *fail);
 
 /* Reads both files again. When anything is wrong, the pair in use stays, and fail says why. Any thread. */
 enum err tls_context_reload(struct tls_context *context, struct fail *fail);
@@ -20,4 +20,5 @@ enum err tls_context_reload(struct tls_context *context, struct fail *fail);
 /* Whether one of the files was replaced or written since it was read last (two calls of stat). Any thread. */
 bool tls_context_is_stale(struct tls_context *context);
 
-void tls_context_free(struct tls_context *context); /* connections may outlive it; null is allowed */
+/* Connections may outlive it. Null is allowed. */
+void tls_context_free(struct tls_context *context);

@@ -51,7 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     FUZZ_CHECK(result[0].err == result[1].err);
     FUZZ_CHECK(result[0].data.len <= text.len);
-    FUZZ_CHECK(str_eq(buf_str(&result[0].data), buf_str(&result[1].data)) || result[0].err == ERR_BAD_CHUNK);
+    FUZZ_CHECK(str_eq(buf_str(&result[0].data), buf_str(&result[1].data)) ||
+               result[0].err == ERR_BAD_CHUNK);
     if (result[0].err == OK) {
         FUZZ_CHECK(result[0].consumed == result[1].consumed);
         FUZZ_CHECK(str_eq(buf_str(&result[0].trailer), buf_str(&result[1].trailer)));

@@ -7,7 +7,8 @@
 
 enum { FIELD_MAX = 64, PIECES_MAX = 4096 };
 
-static void check_pieces(str text, const struct http_head_scan *whole, enum err wanted, size_t wanted_end)
+static void check_pieces(str text, const struct http_head_scan *whole, enum err wanted,
+                         size_t wanted_end)
 {
     struct http_head_scan scan = {0};
     enum err err = ERR_PENDING;
@@ -16,7 +17,8 @@ static void check_pieces(str text, const struct http_head_scan *whole, enum err 
         err = http_head_scan(&scan, str_slice(text, 0, len), &end);
     FUZZ_CHECK(err == wanted);
     if (err == OK)
-        FUZZ_CHECK(end == wanted_end && scan.start == whole->start && scan.line_count == whole->line_count);
+        FUZZ_CHECK(end == wanted_end && scan.start == whole->start &&
+                   scan.line_count == whole->line_count);
 }
 
 static bool is_inside(str part, str whole)
@@ -35,7 +37,8 @@ static void check_form(str head, const struct http_request *request)
     FUZZ_CHECK(is_inside(request->query, head) && is_inside(request->host, head));
     for (size_t i = 0; i < request->header_count; i++) {
         const struct pair *field = &request->header[i];
-        FUZZ_CHECK(field->name.len > 0 && is_inside(field->name, head) && is_inside(field->value, head));
+        FUZZ_CHECK(field->name.len > 0 && is_inside(field->name, head) &&
+                   is_inside(field->value, head));
         FUZZ_CHECK(str_find_char(field->value, '\r') < 0 && str_find_char(field->value, '\n') < 0);
         FUZZ_CHECK(str_find_char(field->value, '\0') < 0);
     }
@@ -66,8 +69,10 @@ static void check_again(const struct http_request *request)
     FUZZ_CHECK(http_head_parse(buf_str(&out), field, FIELD_MAX, &again) == OK);
     FUZZ_CHECK(str_eq(again.path, request->path) && str_eq(again.query, request->query));
     FUZZ_CHECK(str_eq(again.host, request->host) && again.header_count == request->header_count);
-    FUZZ_CHECK(again.content_length == request->content_length && again.is_chunked == request->is_chunked);
-    FUZZ_CHECK(again.keep_alive == request->keep_alive && again.expects_continue == request->expects_continue);
+    FUZZ_CHECK(again.content_length == request->content_length &&
+               again.is_chunked == request->is_chunked);
+    FUZZ_CHECK(again.keep_alive == request->keep_alive &&
+               again.expects_continue == request->expects_continue);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -146,8 +146,8 @@ def test_no_descriptors(start):
     check(clients[0].receive()[0] == 200, "the first is not served")
     time.sleep(0.3)
     busy = cpu_seconds(server)
-    time.sleep(0.5)
-    check(cpu_seconds(server) - busy < 0.25, "it spins")
+    time.sleep(1)
+    check(cpu_seconds(server) - busy < 0.1, "it spins")
     for client in clients[:30]:
         client.close()
     for client in clients[30:]:
@@ -269,7 +269,7 @@ def test_tls_strangers(start):
     """A client that speaks no TLS, one that stops inside the handshake and one that leaves do no harm to others."""
     with tempfile.TemporaryDirectory() as folder:
         certificate, key = run.make_pair(folder)
-        server = start("--certificate", certificate, "--key", key, "--idle_timeout_ms", "300")
+        server = start("--certificate", certificate, "--key", key, "--idle_timeout_ms", "1000")
         plain, silent = Http(server.port), Http(server.port)
         plain.send("/bytes/1")
         silent.socket.sendall(b"\x16\x03\x01")

@@ -77,7 +77,8 @@ static uint64_t number_after(const struct http_request *request, str prefix)
     return value;
 }
 
-static uint64_t query_number(const struct http_request *request, const char *name, uint64_t otherwise)
+static uint64_t query_number(const struct http_request *request, const char *name,
+                             uint64_t otherwise)
 {
     str rest = request->query;
     while (rest.len > 0) {
@@ -110,7 +111,8 @@ static void get_bytes(struct call *call)
 {
     uint64_t length = number_after(http_request(call->x), STR("/bytes/"));
     http_reply_begin(call->x, 200);
-    http_reply_body(call->x, str_of(pattern, length < PATTERN_BYTES ? (size_t)length : PATTERN_BYTES));
+    http_reply_body(call->x,
+                    str_of(pattern, length < PATTERN_BYTES ? (size_t)length : PATTERN_BYTES));
     http_reply_send(call->x);
 }
 
@@ -207,8 +209,10 @@ static void echo_end(struct http_sink *sink)
     size_t count;
     const struct pair *trailer = http_trailers(call->x, &count);
     for (size_t i = 0; i < count; i++)
-        http_reply_header(call->x, arena_printf(http_arena(call->x), "X-Trailer-%.*s", STR_ARG(trailer[i].name)).ptr,
-                          trailer[i].value);
+        http_reply_header(
+            call->x,
+            arena_printf(http_arena(call->x), "X-Trailer-%.*s", STR_ARG(trailer[i].name)).ptr,
+            trailer[i].value);
     http_reply_body(call->x, buf_str(&call->body));
     http_reply_send(call->x);
 }
@@ -307,19 +311,21 @@ static void get_head(struct call *call)
     struct buf *text = &call->body;
     buf_init(text, PATTERN_BYTES);
     arena_on_reset(arena, release_body, text);
-    buf_printf(text, "%.*s path=%.*s query=%.*s host=%.*s minor=%u peer=%d\n", STR_ARG(request->method),
-               STR_ARG(request->path), STR_ARG(request->query), STR_ARG(request->host), request->minor_version,
-               http_peer(call->x).len > 0);
+    buf_printf(text, "%.*s path=%.*s query=%.*s host=%.*s minor=%u peer=%d\n",
+               STR_ARG(request->method), STR_ARG(request->path), STR_ARG(request->query),
+               STR_ARG(request->host), request->minor_version, http_peer(call->x).len > 0);
     for (size_t i = 0; i < request->header_count; i++)
-        buf_printf(text, "%.*s=%.*s\n", STR_ARG(request->header[i].name), STR_ARG(request->header[i].value));
+        buf_printf(text, "%.*s=%.*s\n", STR_ARG(request->header[i].name),
+                   STR_ARG(request->header[i].value));
     reply_text(call->x, 200, buf_str(text));
 }
 
 static void get_loop(struct call *call)
 {
     const struct node *node = node_of(call->x);
-    reply_text(call->x, 200, arena_printf(http_arena(call->x), "%u %u", node->number,
-                                          http_server_connection_count(node->server)));
+    reply_text(call->x, 200,
+               arena_printf(http_arena(call->x), "%u %u", node->number,
+                            http_server_connection_count(node->server)));
 }
 
 static void get_outcomes(struct call *call)
@@ -331,9 +337,9 @@ static void get_outcomes(struct call *call)
     unsigned first = node->outcome_count > OUTCOME_MAX ? node->outcome_count - OUTCOME_MAX : 0;
     for (unsigned i = first; i < node->outcome_count; i++) {
         const struct http_outcome *outcome = &node->outcome[i % OUTCOME_MAX];
-        buf_printf(text, "status=%d in=%" PRIu64 " out=%" PRIu64 " complete=%d body=%s\n", outcome->status,
-                   outcome->body_in_bytes, outcome->body_out_bytes, outcome->is_complete,
-                   err_name(node->body_err[i % OUTCOME_MAX]));
+        buf_printf(text, "status=%d in=%" PRIu64 " out=%" PRIu64 " complete=%d body=%s\n",
+                   outcome->status, outcome->body_in_bytes, outcome->body_out_bytes,
+                   outcome->is_complete, err_name(node->body_err[i % OUTCOME_MAX]));
     }
     reply_text(call->x, 200, buf_str(text));
 }
@@ -346,10 +352,13 @@ struct route {
 };
 
 static const struct route routes[] = {
-    {STR_INIT("/bytes/"), get_bytes},   {STR_INIT("/source/"), get_source}, {STR_INIT("/file/"), get_file},
-    {STR_INIT("/echo"), put_echo},      {STR_INIT("/count"), put_count},    {STR_INIT("/refuse"), refuse},
-    {STR_INIT("/close"), get_close},    {STR_INIT("/late"), get_late},      {STR_INIT("/status/"), get_status},
-    {STR_INIT("/loop"), get_loop},      {STR_INIT("/head"), get_head},      {STR_INIT("*"), get_head},          {STR_INIT("/outcomes"), get_outcomes},
+    {STR_INIT("/bytes/"), get_bytes},      {STR_INIT("/source/"), get_source},
+    {STR_INIT("/file/"), get_file},        {STR_INIT("/echo"), put_echo},
+    {STR_INIT("/count"), put_count},       {STR_INIT("/refuse"), refuse},
+    {STR_INIT("/close"), get_close},       {STR_INIT("/late"), get_late},
+    {STR_INIT("/status/"), get_status},    {STR_INIT("/loop"), get_loop},
+    {STR_INIT("/head"), get_head},         {STR_INIT("*"), get_head},
+    {STR_INIT("/outcomes"), get_outcomes},
 };
 
 static struct call *new_call(struct http_exchange *x)
@@ -375,7 +384,10 @@ static void on_head(struct http_service *service, struct http_exchange *x)
 
 static int status_of(enum err err)
 {
-    return err == ERR_HEAD_TOO_LARGE ? 431 : err == ERR_SLOW_CLIENT ? 408 : err == ERR_NOT_IMPLEMENTED ? 501 : 400;
+    return err == ERR_HEAD_TOO_LARGE    ? 431
+           : err == ERR_SLOW_CLIENT     ? 408
+           : err == ERR_NOT_IMPLEMENTED ? 501
+                                        : 400;
 }
 
 static void on_bad_request(struct http_service *service, struct http_exchange *x, enum err err)
@@ -384,7 +396,8 @@ static void on_bad_request(struct http_service *service, struct http_exchange *x
     reply_text(x, status_of(err), str_from(err_name(err)));
 }
 
-static void on_done(struct http_service *service, struct http_exchange *x, const struct http_outcome *outcome)
+static void on_done(struct http_service *service, struct http_exchange *x,
+                    const struct http_outcome *outcome)
 {
     struct node *node = container_of(service, struct node, service);
     const struct call *call = http_context(x);
@@ -420,10 +433,13 @@ struct limit_row {
     size_t size;
 };
 
-#define LIMIT_ROW(name) {"--" #name, offsetof(struct http_limits, name), sizeof(((struct http_limits *)0)->name)}
+#define LIMIT_ROW(name)                                                                            \
+    {                                                                                              \
+        "--" #name, offsetof(struct http_limits, name), sizeof(((struct http_limits *)0)->name)    \
+    }
 static const struct limit_row limit_rows[] = {
-    LIMIT_ROW(head_max_bytes),  LIMIT_ROW(header_max_count), LIMIT_ROW(head_timeout_ms),
-    LIMIT_ROW(body_timeout_ms), LIMIT_ROW(idle_timeout_ms),  LIMIT_ROW(drain_max_bytes),
+    LIMIT_ROW(head_max_bytes),       LIMIT_ROW(header_max_count), LIMIT_ROW(head_timeout_ms),
+    LIMIT_ROW(body_timeout_ms),      LIMIT_ROW(idle_timeout_ms),  LIMIT_ROW(drain_max_bytes),
     LIMIT_ROW(connection_max_count),
 };
 
@@ -540,7 +556,8 @@ static bool open_program(struct program *program, struct fail *fail)
     if (options->certificate != NULL &&
         tls_context_open(options->certificate, options->key, &program->tls, fail) != OK)
         return false;
-    if (listen_open(str_from(options->address), program->listener, 4, &program->listener_count, fail) != OK)
+    if (listen_open(str_from(options->address), program->listener, 4, &program->listener_count,
+                    fail) != OK)
         return false;
     program->group = http_group_new(options->loop_count);
     for (unsigned i = 0; i < options->loop_count; i++) {
@@ -554,17 +571,23 @@ static bool open_program(struct program *program, struct fail *fail)
 int main(int argc, char **argv)
 {
     static struct program program = {
-        .options = {
-            .address = "127.0.0.1:0",
-            .loop_count = 1,
-            .limits = {.head_max_bytes = 16384, .header_max_count = 100, .head_timeout_ms = 10000,
-                       .body_timeout_ms = 10000, .idle_timeout_ms = 60000, .drain_max_bytes = 65536,
-                       .connection_max_count = 100000},
-        },
+        .options =
+            {
+                .address = "127.0.0.1:0",
+                .loop_count = 1,
+                .limits = {.head_max_bytes = 16384,
+                           .header_max_count = 100,
+                           .head_timeout_ms = 10000,
+                           .body_timeout_ms = 10000,
+                           .idle_timeout_ms = 60000,
+                           .drain_max_bytes = 65536,
+                           .connection_max_count = 100000},
+            },
     };
     struct fail fail = {0};
     signals_block();
-    if (!parse_options(argc, argv, &program.options) || !make_pattern() || !open_program(&program, &fail)) {
+    if (!parse_options(argc, argv, &program.options) || !make_pattern() ||
+        !open_program(&program, &fail)) {
         (void)dprintf(STDERR_FILENO, "http_example: cannot start: %s\n", fail.detail);
         return 1;
     }

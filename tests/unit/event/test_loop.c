@@ -285,7 +285,8 @@ static void test_stop_from_thread(void **state)
     (void)state;
     struct loop *loop = new_loop();
     pthread_t thread;
-    assert_int_equal(thread_start(&thread, "a name longer than fifteen bytes", stop_from_thread, loop), OK);
+    assert_int_equal(
+        thread_start(&thread, "a name longer than fifteen bytes", stop_from_thread, loop), OK);
     loop_run(loop); /* nothing else is there: only the wake-up can end it */
     thread_join(thread);
     loop_free(loop);

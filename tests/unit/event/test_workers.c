@@ -118,7 +118,7 @@ struct lane {
     struct lane_job *job;
     struct lanes *lanes;
     atomic_int inside;
-    int ran;  /* only touched by the strand's jobs, so unsynchronised on purpose: TSan proves the strand */
+    int ran; /* only touched by the strand's jobs, so unsynchronised on purpose: TSan proves the strand */
     int done; /* on the loop */
 };
 

@@ -40,7 +40,8 @@ static const struct good good[] = {
     {"empty", STR_INIT("0\r\n\r\n"), "", ""},
     {"one chunk", STR_INIT("5\r\nhello\r\n0\r\n\r\n"), "hello", ""},
     {"two chunks", STR_INIT("5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"), "hello world", ""},
-    {"hexadecimal, either case", STR_INIT("a\r\n0123456789\r\nB\r\n0123456789a\r\n0\r\n\r\n"), "01234567890123456789a", ""},
+    {"hexadecimal, either case", STR_INIT("a\r\n0123456789\r\nB\r\n0123456789a\r\n0\r\n\r\n"),
+     "01234567890123456789a", ""},
     {"leading zeros", STR_INIT("0000000000000003\r\nabc\r\n00\r\n\r\n"), "abc", ""},
     {"extension", STR_INIT("3;a=b;c=\"d e\"\r\nabc\r\n0;last\r\n\r\n"), "abc", ""},
     {"empty extension", STR_INIT("3;\r\nabc\r\n0\r\n\r\n"), "abc", ""},
@@ -61,7 +62,8 @@ static void test_good(void **state)
             enum err err = decode(&chunked, good[i].text, step, take, &out);
             if (err != OK || !str_eq(buf_str(&out), str_from(good[i].data)) ||
                 !str_eq(chunked_trailer(&chunked), str_from(good[i].trailer)))
-                fail_msg("%s, in steps of %zu: %s '%.*s'", good[i].name, step, err_name(err), STR_ARG(buf_str(&out)));
+                fail_msg("%s, in steps of %zu: %s '%.*s'", good[i].name, step, err_name(err),
+                         STR_ARG(buf_str(&out)));
         }
     }
 }

@@ -100,26 +100,45 @@ static const struct refused refused[] = {
     {"hexadecimal length", STR_INIT(GET HOST "Content-Length: 0x5\r\n" END), ERR_BAD_REQUEST},
     {"length with a space", STR_INIT(GET HOST "Content-Length: 5 5\r\n" END), ERR_BAD_REQUEST},
     {"list of lengths", STR_INIT(GET HOST "Content-Length: 5, 5\r\n" END), ERR_BAD_REQUEST},
-    {"two lengths", STR_INIT(GET HOST "Content-Length: 5\r\nContent-Length: 6\r\n" END), ERR_BAD_REQUEST},
-    {"equal lengths", STR_INIT(GET HOST "Content-Length: 5\r\nContent-Length: 5\r\n" END), ERR_BAD_REQUEST},
-    {"length past 63 bits", STR_INIT(GET HOST "Content-Length: 9223372036854775808\r\n" END), ERR_BAD_REQUEST},
-    {"length past 64 bits", STR_INIT(GET HOST "Content-Length: 18446744073709551616\r\n" END), ERR_BAD_REQUEST},
+    {"two lengths", STR_INIT(GET HOST "Content-Length: 5\r\nContent-Length: 6\r\n" END),
+     ERR_BAD_REQUEST},
+    {"equal lengths", STR_INIT(GET HOST "Content-Length: 5\r\nContent-Length: 5\r\n" END),
+     ERR_BAD_REQUEST},
+    {"length past 63 bits", STR_INIT(GET HOST "Content-Length: 9223372036854775808\r\n" END),
+     ERR_BAD_REQUEST},
+    {"length past 64 bits", STR_INIT(GET HOST "Content-Length: 18446744073709551616\r\n" END),
+     ERR_BAD_REQUEST},
     /* Transfer-Encoding. */
-    {"both", STR_INIT(GET HOST "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n" END), ERR_BAD_REQUEST},
-    {"both, the other way", STR_INIT(GET HOST "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n" END), ERR_BAD_REQUEST},
-    {"both, length zero", STR_INIT(GET HOST "Transfer-Encoding: chunked\r\nContent-Length: 0\r\n" END), ERR_BAD_REQUEST},
-    {"unknown coding and length", STR_INIT(GET HOST "Transfer-Encoding: x\r\nContent-Length: 5\r\n" END), ERR_BAD_REQUEST},
-    {"chunked twice", STR_INIT(GET HOST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n" END), ERR_BAD_REQUEST},
-    {"chunked and identity", STR_INIT(GET HOST "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n" END), ERR_BAD_REQUEST},
+    {"both", STR_INIT(GET HOST "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n" END),
+     ERR_BAD_REQUEST},
+    {"both, the other way",
+     STR_INIT(GET HOST "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n" END), ERR_BAD_REQUEST},
+    {"both, length zero",
+     STR_INIT(GET HOST "Transfer-Encoding: chunked\r\nContent-Length: 0\r\n" END), ERR_BAD_REQUEST},
+    {"unknown coding and length",
+     STR_INIT(GET HOST "Transfer-Encoding: x\r\nContent-Length: 5\r\n" END), ERR_BAD_REQUEST},
+    {"chunked twice",
+     STR_INIT(GET HOST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n" END),
+     ERR_BAD_REQUEST},
+    {"chunked and identity",
+     STR_INIT(GET HOST "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n" END),
+     ERR_BAD_REQUEST},
     {"empty coding", STR_INIT(GET HOST "Transfer-Encoding:\r\n" END), ERR_BAD_REQUEST},
-    {"coding in HTTP/1.0", STR_INIT("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n" END), ERR_BAD_REQUEST},
-    {"coding list", STR_INIT(GET HOST "Transfer-Encoding: gzip, chunked\r\n" END), ERR_NOT_IMPLEMENTED},
-    {"chunked list", STR_INIT(GET HOST "Transfer-Encoding: chunked, chunked\r\n" END), ERR_NOT_IMPLEMENTED},
+    {"coding in HTTP/1.0", STR_INIT("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n" END),
+     ERR_BAD_REQUEST},
+    {"coding list", STR_INIT(GET HOST "Transfer-Encoding: gzip, chunked\r\n" END),
+     ERR_NOT_IMPLEMENTED},
+    {"chunked list", STR_INIT(GET HOST "Transfer-Encoding: chunked, chunked\r\n" END),
+     ERR_NOT_IMPLEMENTED},
     {"other coding", STR_INIT(GET HOST "Transfer-Encoding: xchunked\r\n" END), ERR_NOT_IMPLEMENTED},
     {"identity", STR_INIT(GET HOST "Transfer-Encoding: identity\r\n" END), ERR_NOT_IMPLEMENTED},
     {"quoted", STR_INIT(GET HOST "Transfer-Encoding: \"chunked\"\r\n" END), ERR_NOT_IMPLEMENTED},
-    {"disguised by a control", STR_INIT(GET HOST "Transfer-Encoding: \x0b" "chunked\r\n" END), ERR_BAD_REQUEST},
-    {"disguised by a space", STR_INIT(GET HOST "Transfer-Encoding : chunked\r\n" END), ERR_BAD_REQUEST},
+    {"disguised by a control",
+     STR_INIT(GET HOST "Transfer-Encoding: \x0b"
+                       "chunked\r\n" END),
+     ERR_BAD_REQUEST},
+    {"disguised by a space", STR_INIT(GET HOST "Transfer-Encoding : chunked\r\n" END),
+     ERR_BAD_REQUEST},
     {"parameter", STR_INIT(GET HOST "Transfer-Encoding: chunked;a=b\r\n" END), ERR_NOT_IMPLEMENTED},
     /* Not complete. */
     {"nothing", STR_INIT(""), ERR_PENDING},
@@ -137,7 +156,8 @@ static void test_refused(void **state)
         struct http_request request;
         enum err err = parse(refused[i].text, field, &request);
         if (err != refused[i].err)
-            fail_msg("%s: %s instead of %s", refused[i].name, err_name(err), err_name(refused[i].err));
+            fail_msg("%s: %s instead of %s", refused[i].name, err_name(err),
+                     err_name(refused[i].err));
     }
 }
 
@@ -153,7 +173,8 @@ struct understood {
     size_t field_count;
 };
 
-#define COMMON .method = "GET", .path = "/", .query = "", .host = "h", .minor = 1, .keep_alive = true
+#define COMMON                                                                                     \
+    .method = "GET", .path = "/", .query = "", .host = "h", .minor = 1, .keep_alive = true
 static const struct understood understood[] = {
     {"plain", STR_INIT(GET HOST END), COMMON, .field_count = 1},
     {"an empty line first", STR_INIT("\r\n" GET HOST END), COMMON, .field_count = 1},
@@ -163,42 +184,49 @@ static const struct understood understood[] = {
     {"empty value", STR_INIT(GET HOST "A:\r\n" END), COMMON, .field_count = 2},
     {"value beyond ASCII", STR_INIT(GET HOST "A: \xc3\xa9\r\n" END), COMMON, .field_count = 2},
     {"higher minor version", STR_INIT("GET / HTTP/1.7\r\n" HOST END), COMMON, .field_count = 1},
-    {"empty Host", STR_INIT(GET "Host:\r\n" END), .method = "GET", .path = "/", .query = "", .host = "",
-     .minor = 1, .keep_alive = true, .field_count = 1},
-    {"Host with a port", STR_INIT(GET "Host: [::1]:9000\r\n" END), .method = "GET", .path = "/", .query = "",
-     .host = "[::1]:9000", .minor = 1, .keep_alive = true, .field_count = 1},
-    {"query", STR_INIT("GET /a?b=c?d HTTP/1.1\r\n" HOST END), .method = "GET", .path = "/a", .query = "b=c?d",
-     .host = "h", .minor = 1, .has_query = true, .keep_alive = true, .field_count = 1},
-    {"empty query", STR_INIT("GET /a? HTTP/1.1\r\n" HOST END), .method = "GET", .path = "/a", .query = "",
-     .host = "h", .minor = 1, .has_query = true, .keep_alive = true, .field_count = 1},
-    {"raw bytes", STR_INIT("GET /\xc3\xa9|\"# HTTP/1.1\r\n" HOST END), .method = "GET", .path = "/\xc3\xa9|\"#",
+    {"empty Host", STR_INIT(GET "Host:\r\n" END), .method = "GET", .path = "/", .query = "",
+     .host = "", .minor = 1, .keep_alive = true, .field_count = 1},
+    {"Host with a port", STR_INIT(GET "Host: [::1]:9000\r\n" END), .method = "GET", .path = "/",
+     .query = "", .host = "[::1]:9000", .minor = 1, .keep_alive = true, .field_count = 1},
+    {"query", STR_INIT("GET /a?b=c?d HTTP/1.1\r\n" HOST END), .method = "GET", .path = "/a",
+     .query = "b=c?d", .host = "h", .minor = 1, .has_query = true, .keep_alive = true,
+     .field_count = 1},
+    {"empty query", STR_INIT("GET /a? HTTP/1.1\r\n" HOST END), .method = "GET", .path = "/a",
+     .query = "", .host = "h", .minor = 1, .has_query = true, .keep_alive = true, .field_count = 1},
+    {"raw bytes", STR_INIT("GET /\xc3\xa9|\"# HTTP/1.1\r\n" HOST END), .method = "GET",
+     .path = "/\xc3\xa9|\"#", .query = "", .host = "h", .minor = 1, .keep_alive = true,
+     .field_count = 1},
+    {"absolute form", STR_INIT("GET HTTP://other:80/a?b HTTP/1.1\r\n" HOST END), .method = "GET",
+     .path = "/a", .query = "b", .host = "other:80", .minor = 1, .has_query = true,
+     .keep_alive = true, .field_count = 1},
+    {"absolute form without path", STR_INIT("GET https://o?b HTTP/1.1\r\n" HOST END),
+     .method = "GET", .path = "/", .query = "b", .host = "o", .minor = 1, .has_query = true,
+     .keep_alive = true, .field_count = 1},
+    {"asterisk", STR_INIT("OPTIONS * HTTP/1.1\r\n" HOST END), .method = "OPTIONS", .path = "*",
      .query = "", .host = "h", .minor = 1, .keep_alive = true, .field_count = 1},
-    {"absolute form", STR_INIT("GET HTTP://other:80/a?b HTTP/1.1\r\n" HOST END), .method = "GET", .path = "/a",
-     .query = "b", .host = "other:80", .minor = 1, .has_query = true, .keep_alive = true, .field_count = 1},
-    {"absolute form without path", STR_INIT("GET https://o?b HTTP/1.1\r\n" HOST END), .method = "GET", .path = "/",
-     .query = "b", .host = "o", .minor = 1, .has_query = true, .keep_alive = true, .field_count = 1},
-    {"asterisk", STR_INIT("OPTIONS * HTTP/1.1\r\n" HOST END), .method = "OPTIONS", .path = "*", .query = "",
-     .host = "h", .minor = 1, .keep_alive = true, .field_count = 1},
-    {"own method", STR_INIT("X-!#$%&'*+.^_`|~09 / HTTP/1.1\r\n" HOST END), .method = "X-!#$%&'*+.^_`|~09", .path = "/",
-     .query = "", .host = "h", .minor = 1, .keep_alive = true, .field_count = 1},
-    {"close", STR_INIT(GET HOST "Connection: close\r\n" END), .method = "GET", .path = "/", .query = "", .host = "h",
-     .minor = 1, .field_count = 2},
-    {"close in a list", STR_INIT(GET HOST "Connection: x ,\t CLOSE\r\n" END), .method = "GET", .path = "/",
+    {"own method", STR_INIT("X-!#$%&'*+.^_`|~09 / HTTP/1.1\r\n" HOST END),
+     .method = "X-!#$%&'*+.^_`|~09", .path = "/", .query = "", .host = "h", .minor = 1,
+     .keep_alive = true, .field_count = 1},
+    {"close", STR_INIT(GET HOST "Connection: close\r\n" END), .method = "GET", .path = "/",
      .query = "", .host = "h", .minor = 1, .field_count = 2},
-    {"close is stronger", STR_INIT(GET HOST "Connection: keep-alive\r\nConnection: close\r\n" END), .method = "GET",
-     .path = "/", .query = "", .host = "h", .minor = 1, .field_count = 3},
-    {"HTTP/1.0", STR_INIT("GET / HTTP/1.0\r\n" END), .method = "GET", .path = "/", .query = "", .host = ""},
-    {"HTTP/1.0 kept alive", STR_INIT("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n" END), .method = "GET",
-     .path = "/", .query = "", .host = "", .keep_alive = true, .field_count = 1},
-    {"HTTP/1.0 expects nothing", STR_INIT("GET / HTTP/1.0\r\nExpect: 100-continue\r\n" END), .method = "GET",
-     .path = "/", .query = "", .host = "", .field_count = 1},
-    {"length", STR_INIT(GET HOST "Content-Length: 0012\r\n" END), COMMON, .has_length = true, .length = 12,
-     .field_count = 2},
-    {"longest length", STR_INIT(GET HOST "Content-Length: 9223372036854775807\r\n" END), COMMON, .has_length = true,
-     .length = INT64_MAX, .field_count = 2},
+    {"close in a list", STR_INIT(GET HOST "Connection: x ,\t CLOSE\r\n" END), .method = "GET",
+     .path = "/", .query = "", .host = "h", .minor = 1, .field_count = 2},
+    {"close is stronger", STR_INIT(GET HOST "Connection: keep-alive\r\nConnection: close\r\n" END),
+     .method = "GET", .path = "/", .query = "", .host = "h", .minor = 1, .field_count = 3},
+    {"HTTP/1.0", STR_INIT("GET / HTTP/1.0\r\n" END), .method = "GET", .path = "/", .query = "",
+     .host = ""},
+    {"HTTP/1.0 kept alive", STR_INIT("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n" END),
+     .method = "GET", .path = "/", .query = "", .host = "", .keep_alive = true, .field_count = 1},
+    {"HTTP/1.0 expects nothing", STR_INIT("GET / HTTP/1.0\r\nExpect: 100-continue\r\n" END),
+     .method = "GET", .path = "/", .query = "", .host = "", .field_count = 1},
+    {"length", STR_INIT(GET HOST "Content-Length: 0012\r\n" END), COMMON, .has_length = true,
+     .length = 12, .field_count = 2},
+    {"longest length", STR_INIT(GET HOST "Content-Length: 9223372036854775807\r\n" END), COMMON,
+     .has_length = true, .length = INT64_MAX, .field_count = 2},
     {"chunked", STR_INIT(GET HOST "Transfer-Encoding: CHUNKED\r\n" END), COMMON, .is_chunked = true,
      .field_count = 2},
-    {"expectation", STR_INIT(GET HOST "Expect: 100-Continue\r\n" END), COMMON, .expects = true, .field_count = 2},
+    {"expectation", STR_INIT(GET HOST "Expect: 100-Continue\r\n" END), COMMON, .expects = true,
+     .field_count = 2},
     {"other expectation", STR_INIT(GET HOST "Expect: 200-ok\r\n" END), COMMON, .field_count = 2},
 };
 
@@ -214,10 +242,11 @@ static void check_request(const struct understood *row, const struct http_reques
     check_text(row->name, request->path, row->path);
     check_text(row->name, request->query, row->query);
     check_text(row->name, request->host, row->host);
-    bool is_same = request->minor_version == row->minor && request->has_query == row->has_query &&
-                   request->keep_alive == row->keep_alive && request->has_length == row->has_length &&
-                   request->is_chunked == row->is_chunked && request->expects_continue == row->expects &&
-                   request->content_length == row->length && request->header_count == row->field_count;
+    bool is_same =
+        request->minor_version == row->minor && request->has_query == row->has_query &&
+        request->keep_alive == row->keep_alive && request->has_length == row->has_length &&
+        request->is_chunked == row->is_chunked && request->expects_continue == row->expects &&
+        request->content_length == row->length && request->header_count == row->field_count;
     if (!is_same)
         fail_msg("%s: one of the numbers differs", row->name);
 }
@@ -240,7 +269,8 @@ static void test_fields_are_found(void **state)
     (void)state;
     struct pair field[FIELD_MAX];
     struct http_request request;
-    assert_int_equal(parse(STR(GET HOST "x-A: 1\r\nX-a: 2\r\nEmpty:\r\n" END), field, &request), OK);
+    assert_int_equal(parse(STR(GET HOST "x-A: 1\r\nX-a: 2\r\nEmpty:\r\n" END), field, &request),
+                     OK);
     check_text("first of two", http_header(&request, STR("X-A")), "1");
     check_text("absent", http_header(&request, STR("X-B")), "");
     assert_true(http_has_header(&request, STR("empty")));
@@ -304,8 +334,13 @@ static void test_what_follows_is_left(void **state)
 static void test_parser_alone(void **state)
 {
     (void)state;
-    static const str texts[] = {STR_INIT(""), STR_INIT("\r\n"), STR_INIT("GET / HTTP/1.1"), STR_INIT(GET),
-                                STR_INIT(GET HOST "A: b"), STR_INIT(GET HOST "\r"), STR_INIT(GET "\r\n" HOST END)};
+    static const str texts[] = {STR_INIT(""),
+                                STR_INIT("\r\n"),
+                                STR_INIT("GET / HTTP/1.1"),
+                                STR_INIT(GET),
+                                STR_INIT(GET HOST "A: b"),
+                                STR_INIT(GET HOST "\r"),
+                                STR_INIT(GET "\r\n" HOST END)};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         struct pair field[FIELD_MAX];
         struct http_request request;

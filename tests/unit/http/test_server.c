@@ -63,7 +63,8 @@ static void on_bad_request(struct http_service *service, struct http_exchange *x
     http_reply_send(x);
 }
 
-static void on_done(struct http_service *service, struct http_exchange *x, const struct http_outcome *outcome)
+static void on_done(struct http_service *service, struct http_exchange *x,
+                    const struct http_outcome *outcome)
 {
     struct world *world = container_of(service, struct world, service);
     (void)x;
@@ -80,11 +81,12 @@ static void out_of_patience(struct timer *timer)
     fail_msg("what the test waits for did not come");
 }
 
-static void open_world(struct world *world, void (*serve)(struct world *world, struct http_exchange *x))
+static void open_world(struct world *world,
+                       void (*serve)(struct world *world, struct http_exchange *x))
 {
     *world = (struct world){.serve = serve, .stops_at_done = true};
-    world->service =
-        (struct http_service){.on_head = on_head, .on_bad_request = on_bad_request, .on_done = on_done};
+    world->service = (struct http_service){
+        .on_head = on_head, .on_bad_request = on_bad_request, .on_done = on_done};
     world->loop = loop_new();
     assert_non_null(world->loop);
     size_t count;
@@ -92,8 +94,13 @@ static void open_world(struct world *world, void (*serve)(struct world *world, s
     world->server = http_server_new(&(struct http_server_options){
         .loop = world->loop,
         .service = &world->service,
-        .limits = {.head_max_bytes = 4096, .header_max_count = 20, .head_timeout_ms = 5000, .body_timeout_ms = 5000,
-                   .idle_timeout_ms = 5000, .drain_max_bytes = 1000, .connection_max_count = 10},
+        .limits = {.head_max_bytes = 4096,
+                   .header_max_count = 20,
+                   .head_timeout_ms = 5000,
+                   .body_timeout_ms = 5000,
+                   .idle_timeout_ms = 5000,
+                   .drain_max_bytes = 1000,
+                   .connection_max_count = 10},
     });
     assert_int_equal(http_server_listen(world->server, world->listener.fd, NULL), OK);
     timer_init(&world->patience, out_of_patience);
@@ -111,7 +118,8 @@ static void close_world(struct world *world)
 static int connect_client(const struct world *world)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(world->listener.port),
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(world->listener.port),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     return fd;
@@ -220,8 +228,10 @@ static const struct abandoned abandoned[] = {
     {"the service thinks", nothing, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", 1, 0, 0},
     {"the service thinks, more requests wait", nothing,
      "GET / HTTP/1.1\r\nHost: h\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", 1, 0, 0},
-    {"a body comes", read_body, "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc", 1, 1, 0},
-    {"a source is waited for", reply_with_pending_source, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", 1, 0, 1},
+    {"a body comes", read_body, "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc", 1, 1,
+     0},
+    {"a source is waited for", reply_with_pending_source, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", 1, 0,
+     1},
 };
 
 static void test_free_breaks_off(void **state)
@@ -235,11 +245,12 @@ static void test_free_breaks_off(void **state)
         run_briefly(&world);
         assert_int_equal(world.done_count, 0);
         close_world(&world);
-        bool is_as_told = world.done_count == abandoned[i].done_count && world.fail_count == abandoned[i].fail_count &&
+        bool is_as_told = world.done_count == abandoned[i].done_count &&
+                          world.fail_count == abandoned[i].fail_count &&
                           world.close_count == abandoned[i].close_count && world.end_count == 0;
         if (!is_as_told)
-            fail_msg("%s: done %d, fail %d, close %d", abandoned[i].name, world.done_count, world.fail_count,
-                     world.close_count);
+            fail_msg("%s: done %d, fail %d, close %d", abandoned[i].name, world.done_count,
+                     world.fail_count, world.close_count);
         if (world.fail_count > 0)
             assert_int_equal(world.fail_err, ERR_CANCELLED);
         if (world.done_count > 0)
@@ -346,13 +357,17 @@ static void test_reply_begun_again(void **state)
     loop_run(world.loop);
     assert_int_equal(world.close_count, 1);
     const char *text = hear(client);
-    assert_true(strncmp(text, "HTTP/1.1 404 Not Found\r\nX-Number: 18446744073709551615\r\nContent-Length: 4\r\n", 74) == 0);
+    assert_true(
+        strncmp(text,
+                "HTTP/1.1 404 Not Found\r\nX-Number: 18446744073709551615\r\nContent-Length: 4\r\n",
+                74) == 0);
     assert_null(strstr(text, "X-First"));
     assert_null(strstr(text, "Connection"));
     assert_int_equal(world.outcome.status, 404);
     assert_int_equal(world.outcome.body_out_bytes, 4);
     assert_true(world.outcome.is_complete);
-    assert_true(world.outcome.first_byte_us >= 0 && world.outcome.total_us >= world.outcome.first_byte_us);
+    assert_true(world.outcome.first_byte_us >= 0 &&
+                world.outcome.total_us >= world.outcome.first_byte_us);
     close(client);
     close_world(&world);
 }

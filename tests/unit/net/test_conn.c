@@ -175,8 +175,9 @@ static void test_finish(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reads),  cmocka_unit_test(test_end_behind_bytes), cmocka_unit_test(test_peer_gone),
-        cmocka_unit_test(test_writes), cmocka_unit_test(test_files),            cmocka_unit_test(test_finish),
+        cmocka_unit_test(test_reads),     cmocka_unit_test(test_end_behind_bytes),
+        cmocka_unit_test(test_peer_gone), cmocka_unit_test(test_writes),
+        cmocka_unit_test(test_files),     cmocka_unit_test(test_finish),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

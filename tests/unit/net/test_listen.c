@@ -27,8 +27,12 @@ struct parsed {
 };
 
 static const struct parsed parsed[] = {
-    {"127.0.0.1:9000", "127.0.0.1", 9000}, {"[::1]:9000", "::1", 9000}, {":9000", "", 9000},
-    {"localhost:0", "localhost", 0},       {"h:65535", "h", 65535},     {"[fe80::1%eth0]:1", "fe80::1%eth0", 1},
+    {"127.0.0.1:9000", "127.0.0.1", 9000},
+    {"[::1]:9000", "::1", 9000},
+    {":9000", "", 9000},
+    {"localhost:0", "localhost", 0},
+    {"h:65535", "h", 65535},
+    {"[fe80::1%eth0]:1", "fe80::1%eth0", 1},
 };
 
 static void test_parsed(void **state)
@@ -45,9 +49,10 @@ static void test_parsed(void **state)
 }
 
 static const str refused[] = {
-    STR_INIT(""),        STR_INIT("9000"),      STR_INIT("h"),          STR_INIT("h:"),       STR_INIT("h:65536"),
-    STR_INIT("h:-1"),    STR_INIT("h:9000 "),   STR_INIT("h:http"),     STR_INIT("::1:9000"), STR_INIT("[::1:9000"),
-    STR_INIT("::1]:9"),  STR_INIT("[]:9000"),   STR_INIT("[::1]9000"),  STR_INIT("h\0i:9"),   STR_INIT("[:9000"),
+    STR_INIT(""),          STR_INIT("9000"),      STR_INIT("h"),       STR_INIT("h:"),
+    STR_INIT("h:65536"),   STR_INIT("h:-1"),      STR_INIT("h:9000 "), STR_INIT("h:http"),
+    STR_INIT("::1:9000"),  STR_INIT("[::1:9000"), STR_INIT("::1]:9"),  STR_INIT("[]:9000"),
+    STR_INIT("[::1]9000"), STR_INIT("h\0i:9"),    STR_INIT("[:9000"),
 };
 
 static void test_refused(void **state)
@@ -79,7 +84,8 @@ static int connect_to(int family, const char *host, uint16_t port)
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
     void *place = family == AF_INET ? (void *)&in.sin_addr : (void *)&in6.sin6_addr;
     assert_int_equal(inet_pton(family, host, place), 1);
-    const struct sockaddr *address = family == AF_INET ? (struct sockaddr *)&in : (struct sockaddr *)&in6;
+    const struct sockaddr *address =
+        family == AF_INET ? (struct sockaddr *)&in : (struct sockaddr *)&in6;
     socklen_t size = family == AF_INET ? sizeof(in) : sizeof(in6);
     if (connect(fd, address, size) == 0)
         return fd;
@@ -108,7 +114,8 @@ static void check_accepts(const struct listener *listener, int family, const cha
     int no_delay = 0;
     socklen_t size = sizeof(no_delay);
     assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, &size), 0);
-    assert_true(no_delay != 0); /* inherited, or every small answer would wait for an acknowledgement */
+    assert_true(no_delay !=
+                0); /* inherited, or every small answer would wait for an acknowledgement */
     char byte;
     assert_int_equal(recv(fd, &byte, 1, 0), -1); /* not blocking */
     close(fd);
@@ -182,7 +189,8 @@ static void test_unknown_name(void **state)
     struct listener listener;
     size_t count;
     struct fail fail = {0};
-    assert_int_equal(listen_open(STR("256.256.256.256:9000"), &listener, 1, &count, &fail), ERR_BAD_INPUT);
+    assert_int_equal(listen_open(STR("256.256.256.256:9000"), &listener, 1, &count, &fail),
+                     ERR_BAD_INPUT);
     assert_string_not_equal(fail.detail, "");
 }
 
@@ -228,11 +236,16 @@ static void test_stop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parsed),          cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_ipv4),            cmocka_unit_test(test_both_families),
-        cmocka_unit_test(test_ipv6_stands_beside_ipv4), cmocka_unit_test(test_in_use),
-        cmocka_unit_test(test_unknown_name),    cmocka_unit_test(test_foreign_address),
-        cmocka_unit_test(test_name),            cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_parsed),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_ipv4),
+        cmocka_unit_test(test_both_families),
+        cmocka_unit_test(test_ipv6_stands_beside_ipv4),
+        cmocka_unit_test(test_in_use),
+        cmocka_unit_test(test_unknown_name),
+        cmocka_unit_test(test_foreign_address),
+        cmocka_unit_test(test_name),
+        cmocka_unit_test(test_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

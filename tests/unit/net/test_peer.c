@@ -26,7 +26,8 @@ static const struct row rows[] = {
     {AF_INET6, "2001:db8::1", 9000, "[2001:db8::1]:9000"},
     {AF_INET6, "::", 1, "[::]:1"},
     {AF_INET6, "::ffff:192.0.2.1", 80, "192.0.2.1:80"},
-    {AF_INET6, "1111:2222:3333:4444:5555:6666:7777:8888", 65535, "[1111:2222:3333:4444:5555:6666:7777:8888]:65535"},
+    {AF_INET6, "1111:2222:3333:4444:5555:6666:7777:8888", 65535,
+     "[1111:2222:3333:4444:5555:6666:7777:8888]:65535"},
 };
 
 static struct sockaddr_storage address_of(const struct row *row)
@@ -69,6 +70,7 @@ static void test_other_family(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_text), cmocka_unit_test(test_other_family)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_text),
+                                       cmocka_unit_test(test_other_family)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

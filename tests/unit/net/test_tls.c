@@ -62,7 +62,8 @@ static struct tls_context *open_context(const struct files *files)
 
 /* ---- Refused pairs ---- */
 
-static void check_refused(const struct files *files, enum err wanted, const char *field, const char *word)
+static void check_refused(const struct files *files, enum err wanted, const char *field,
+                          const char *word)
 {
     struct tls_context *context = NULL;
     struct fail fail = {0};
@@ -103,7 +104,9 @@ static void test_key_with_a_passphrase(void **state)
     const struct files *files = *state;
     EVP_PKEY *key = make_key();
     FILE *file = open_for_writing(files->key);
-    assert_int_equal(PEM_write_PrivateKey(file, key, EVP_aes_128_cbc(), (const unsigned char *)"pass", 4, NULL, NULL), 1);
+    assert_int_equal(PEM_write_PrivateKey(file, key, EVP_aes_128_cbc(),
+                                          (const unsigned char *)"pass", 4, NULL, NULL),
+                     1);
     assert_int_equal(fclose(file), 0);
     EVP_PKEY_free(key);
     check_refused(files, ERR_BAD_INPUT, "key", "passphrase");
@@ -169,7 +172,8 @@ static void check_name(struct both *both, const char *name)
     X509 *certificate = SSL_get1_peer_certificate(both->client);
     assert_non_null(certificate);
     char text[64];
-    X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, text, sizeof(text));
+    X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, text,
+                              sizeof(text));
     assert_string_equal(text, name);
     X509_free(certificate);
 }
@@ -239,11 +243,14 @@ static void test_protocols(void **state)
     tls_context_free(context);
 }
 
-static enum err shake_with_alpn(struct tls_context *context, const char *list, size_t len, char chosen[16])
+static enum err shake_with_alpn(struct tls_context *context, const char *list, size_t len,
+                                char chosen[16])
 {
     struct both both;
     open_both(&both, context);
-    assert_int_equal(SSL_CTX_set_alpn_protos(both.client_context, (const unsigned char *)list, (unsigned)len), 0);
+    assert_int_equal(
+        SSL_CTX_set_alpn_protos(both.client_context, (const unsigned char *)list, (unsigned)len),
+        0);
     start_client(&both);
     enum err err = shake_hands(&both);
     const unsigned char *name;
