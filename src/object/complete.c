@@ -55,11 +55,11 @@ static enum err part_check(struct completion *c, size_t index)
 static enum err parts_check(struct completion *c)
 {
     c->part = arena_new_array(c->arena, struct part_row, c->args->part_count);
-    for (size_t i = 0; i < c->args->part_count; i++) {
-        if (i > 0 && c->args->part[i].number <= c->args->part[i - 1].number)
+    for (size_t i = 1; i < c->args->part_count; i++)
+        if (c->args->part[i].number <= c->args->part[i - 1].number)
             return ERR_BAD_PART_ORDER;
+    for (size_t i = 0; i < c->args->part_count; i++)
         TRY(part_check(c, i));
-    }
     return OK;
 }
 

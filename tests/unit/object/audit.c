@@ -160,10 +160,12 @@ static void check_extent(struct audit *audit, const void *row)
     enum err err = row_get(audit->tx, TABLE_extent_use, &use, audit->arena);
     assert_err(err, count > 0 ? OK : ERR_NOT_FOUND);
     if (use.reference_count != count)
-        fail_msg("extent %llu counts %llu references, and has %llu", ULL(id), ULL(use.reference_count), ULL(count));
+        fail_msg("extent %llu counts %llu references, and has %llu", ULL(id),
+                 ULL(use.reference_count), ULL(count));
     uint64_t garbage = counter_get(&audit->garbage, GARBAGE_EXTENT, id);
     if ((count == 0) != (garbage > 0))
-        fail_msg("extent %llu has %llu references, and %llu rows of garbage", ULL(id), ULL(count), ULL(garbage));
+        fail_msg("extent %llu has %llu references, and %llu rows of garbage", ULL(id), ULL(count),
+                 ULL(garbage));
 }
 
 static void check_extent_use(struct audit *audit, const void *row)
@@ -245,7 +247,8 @@ static void check_owned_bucket(struct audit *audit, const void *row)
 /* A usage row outlives its bucket only by mistake. */
 static void check_usage_owner(struct audit *audit, const void *row)
 {
-    assert_int_equal(counter_get(&audit->exists, GARBAGE_BUCKET, ((const struct usage_row *)row)->bucket_id), 1);
+    assert_int_equal(
+        counter_get(&audit->exists, GARBAGE_BUCKET, ((const struct usage_row *)row)->bucket_id), 1);
 }
 
 void audit(struct client *client)
@@ -309,7 +312,8 @@ void settle(struct client *client)
     struct fail fail = {0};
     for (int round = 0; count_rows(client, TABLE_garbage) > 0; round++) {
         if (round == ROUNDS_MAX)
-            fail_msg("the janitor finds no end: %llu rows are left", ULL(count_rows(client, TABLE_garbage)));
+            fail_msg("the janitor finds no end: %llu rows are left",
+                     ULL(count_rows(client, TABLE_garbage)));
         usleep(WAIT_US); /* the grace of a millisecond */
         assert_ok(janitor_run(client->store, &report, &fail));
     }

@@ -133,7 +133,8 @@ static enum err fault_extent_begin(struct engine *engine, uint64_t size_hint,
     return OK;
 }
 
-static enum err fault_extent_write(struct extent_writer *base, const void *data, size_t len, uint64_t offset)
+static enum err fault_extent_write(struct extent_writer *base, const void *data, size_t len,
+                                   uint64_t offset)
 {
     struct fault_writer *writer = container_of(base, struct fault_writer, base);
     TRY(pass(faults_of(base->engine), FAULT_EXTENT_WRITE));
@@ -160,8 +161,8 @@ static void fault_extent_abort(struct extent_writer *base)
     mem_free(writer);
 }
 
-static enum err fault_extent_open(struct engine *engine, const struct extent_row *row, enum view_flags flags,
-                                  struct extent_reader **out_reader)
+static enum err fault_extent_open(struct engine *engine, const struct extent_row *row,
+                                  enum view_flags flags, struct extent_reader **out_reader)
 {
     struct fault_engine *faults = faults_of(engine);
     struct extent_reader *inner;
@@ -175,8 +176,8 @@ static enum err fault_extent_open(struct engine *engine, const struct extent_row
     return OK;
 }
 
-static enum err fault_extent_read(struct extent_reader *base, uint64_t offset, void *dst, size_t len,
-                                  enum view_flags flags, str *out_data)
+static enum err fault_extent_read(struct extent_reader *base, uint64_t offset, void *dst,
+                                  size_t len, enum view_flags flags, str *out_data)
 {
     struct fault_reader *reader = container_of(base, struct fault_reader, base);
     if (faults_of(base->engine)->does_block && (flags & VIEW_NOWAIT) != 0)
@@ -205,8 +206,8 @@ static enum err fault_extent_drop(struct engine *engine, uint64_t id)
     return extent_drop(faults->inner, id);
 }
 
-static enum err fault_extent_each(struct engine *engine, enum err (*seen)(void *context, uint64_t id),
-                                  void *context)
+static enum err fault_extent_each(struct engine *engine,
+                                  enum err (*seen)(void *context, uint64_t id), void *context)
 {
     return extent_each(faults_of(engine)->inner, seen, context);
 }

@@ -16,7 +16,8 @@ enum fault_place {
 
 struct fault_engine;
 struct fault_engine *fault_engine_new(struct engine *inner); /* borrows the inner engine */
-void fault_engine_free(struct fault_engine *faults);         /* null is allowed; the inner engine stays open */
+void fault_engine_free(
+    struct fault_engine *faults); /* null is allowed; the inner engine stays open */
 struct engine *fault_engine_base(struct fault_engine *faults);
 
 /* The place fails with err once, after `skip` calls that succeed. */

@@ -49,7 +49,8 @@ struct engine *subject_engine(struct subject *subject)
     return subject->engine;
 }
 
-void subject_damage_extent(struct subject *subject, unsigned long long id, unsigned long long offset)
+void subject_damage_extent(struct subject *subject, unsigned long long id,
+                           unsigned long long offset)
 {
     chosen->damage_extent(subject, id, offset);
 }

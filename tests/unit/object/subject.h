@@ -17,4 +17,5 @@ void subject_reopen(struct subject *subject);
 void subject_close(struct subject *subject);
 struct engine *subject_engine(struct subject *subject);
 /* Changes a byte of a stored extent. */
-void subject_damage_extent(struct subject *subject, unsigned long long id, unsigned long long offset);
+void subject_damage_extent(struct subject *subject, unsigned long long id,
+                           unsigned long long offset);

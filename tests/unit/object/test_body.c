@@ -9,8 +9,8 @@
 enum { INLINE_MAX = 64 << 10, MIB = 1 << 20 };
 
 static const size_t sizes[] = {
-    0,   1,       4095,       4096,        16384,       16385,       INLINE_MAX - 1,
-    INLINE_MAX, INLINE_MAX + 1, MIB - 1, MIB, MIB + 1, 5 * MIB, 5 * MIB + 1,
+    0,       1,   4095,    4096,    16384,       16385, INLINE_MAX - 1, INLINE_MAX, INLINE_MAX + 1,
+    MIB - 1, MIB, MIB + 1, 5 * MIB, 5 * MIB + 1,
 };
 
 static void check_budget_is_free(struct store *store)
@@ -68,21 +68,19 @@ static void test_sizes(void **state)
         digest_set digests;
         size_t write_bytes;
     } ways[] = {
-        {false, false, 0, 0},
-        {true, false, 0, 0},
-        {false, true, 0x3e, 0},
-        {true, true, DIGEST_BIT(CHECKSUM_SHA256), 300001},
+        {false, false, 0, 0},       {true, false, 0, 0},
+        {false, true, 0x3e, 0},     {true, true, DIGEST_BIT(CHECKSUM_SHA256), 300001},
         {false, false, 0x3e, 4097},
     };
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
         for (size_t k = 0; k < COUNT_OF(ways); k++) {
             struct feeder feeder;
             str bytes = bytes_of(client->arena, i, sizes[i]);
-            const struct body *body =
-                feeder_begin(&feeder, client,
-                             (struct body_options){.length = ways[k].is_unknown ? BODY_LENGTH_UNKNOWN : sizes[i],
-                                                   .digests = ways[k].digests,
-                                                   .must_be_extent = ways[k].must_be_extent});
+            const struct body *body = feeder_begin(
+                &feeder, client,
+                (struct body_options){.length = ways[k].is_unknown ? BODY_LENGTH_UNKNOWN : sizes[i],
+                                      .digests = ways[k].digests,
+                                      .must_be_extent = ways[k].must_be_extent});
             feeder_write(&feeder, bytes, ways[k].write_bytes);
             assert_ok(feeder_finish(&feeder));
             bool is_extent = sizes[i] > 0 && (ways[k].must_be_extent || sizes[i] > INLINE_MAX);
@@ -276,8 +274,9 @@ static void test_failing_calls(void **state)
         unsigned skip;
         enum err err;
     } cases[] = {
-        {FAULT_EXTENT_BEGIN, 0, ERR_NO_SPACE}, {FAULT_EXTENT_WRITE, 0, ERR_IO},        {FAULT_EXTENT_WRITE, 1, ERR_NO_SPACE},
-        {FAULT_EXTENT_WRITE, 4, ERR_IO},       {FAULT_EXTENT_SEAL, 0, ERR_READ_ONLY},  {FAULT_UPDATE, 0, ERR_NO_SPACE},
+        {FAULT_EXTENT_BEGIN, 0, ERR_NO_SPACE}, {FAULT_EXTENT_WRITE, 0, ERR_IO},
+        {FAULT_EXTENT_WRITE, 1, ERR_NO_SPACE}, {FAULT_EXTENT_WRITE, 4, ERR_IO},
+        {FAULT_EXTENT_SEAL, 0, ERR_READ_ONLY}, {FAULT_UPDATE, 0, ERR_NO_SPACE},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         str bytes = bytes_of(client->arena, i, 5 * MIB + 1);

@@ -112,8 +112,8 @@ static void test_order(void **state)
     assert_false(budget_take(budget, &fixture.waiter[3], 10));
     budget_give(budget, 30);
     run_posted();
-    assert_int_equal(fixture.grant_count, 0);    /* the small ones do not overtake */
-    assert_false(budget_try_take(budget, 1));    /* nor does a newcomer */
+    assert_int_equal(fixture.grant_count, 0); /* the small ones do not overtake */
+    assert_false(budget_try_take(budget, 1)); /* nor does a newcomer */
     assert_false(budget_try_take_extra(budget, 1));
     budget_give(budget, 70);
     run_posted();
@@ -153,7 +153,8 @@ static void churn(void *context)
     struct unit_random random = {.state = (uint64_t)pthread_self()};
     for (int i = 0; i < 20000; i++) {
         size_t bytes = unit_random_below(&random, 60);
-        bool taken = i % 2 == 0 ? budget_try_take(budget, bytes) : budget_try_take_extra(budget, bytes);
+        bool taken =
+            i % 2 == 0 ? budget_try_take(budget, bytes) : budget_try_take_extra(budget, bytes);
         if (taken)
             budget_give(budget, bytes);
     }

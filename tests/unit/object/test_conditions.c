@@ -123,7 +123,8 @@ static void test_read(void **state)
 static void test_write(void **state)
 {
     (void)state;
-    static const str tag = STR_INIT("\"" TAG "\""), other = STR_INIT("\"" OTHER "\""), star = STR_INIT("*"), none = {0};
+    static const str tag = STR_INIT("\"" TAG "\""), other = STR_INIT("\"" OTHER "\""),
+                     star = STR_INIT("*"), none = {0};
     const struct {
         struct conditions conditions;
         enum err on_nothing, on_current;
@@ -147,10 +148,8 @@ static void test_write(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_format),
-        cmocka_unit_test(test_matches),
-        cmocka_unit_test(test_single),
-        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_format), cmocka_unit_test(test_matches),
+        cmocka_unit_test(test_single), cmocka_unit_test(test_read),
         cmocka_unit_test(test_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

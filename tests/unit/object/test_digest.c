@@ -30,7 +30,8 @@ static void test_known(void **state)
         uint8_t expected[CHECKSUM_SIZE_MAX];
         assert_ok(hex_decode(str_from(cases[i].hex), expected));
         assert_int_equal(checksum_size(cases[i].kind), strlen(cases[i].hex) / 2);
-        assert_str(digest_checksum(&digest, cases[i].kind), str_of(expected, strlen(cases[i].hex) / 2));
+        assert_str(digest_checksum(&digest, cases[i].kind),
+                   str_of(expected, strlen(cases[i].hex) / 2));
     }
     uint8_t md5[MD5_SIZE];
     assert_ok(hex_decode(STR("25f9e794323b453885f5181f1b624d0b"), md5));
@@ -98,7 +99,8 @@ static void part_checksum(enum checksum_kind kind, const uint8_t *bytes, size_t 
 
 static void check_join(const struct join *join, enum checksum_kind kind, enum checksum_type type)
 {
-    uint8_t sums[PARTS_MAX * CHECKSUM_SIZE_MAX], joined[CHECKSUM_SIZE_MAX], direct[CHECKSUM_SIZE_MAX];
+    uint8_t sums[PARTS_MAX * CHECKSUM_SIZE_MAX], joined[CHECKSUM_SIZE_MAX],
+        direct[CHECKSUM_SIZE_MAX];
     struct checksum_joiner joiner;
     size_t at = 0, size = checksum_size(kind);
     checksum_joiner_init(&joiner, kind, type);
@@ -121,8 +123,17 @@ static void test_joiner(void **state)
     static const struct {
         size_t size[PARTS_MAX], part_count;
     } cases[] = {
-        {{1}, 1}, {{JOIN_SIZE}, 1}, {{0}, 1}, {{1, 1}, 2}, {{1000, 1}, 2}, {{1, 1000}, 2}, {{500, 0}, 2},
-        {{0, 500}, 2}, {{64, 128, 256, 512, 1024}, 5}, {{7, 0, 1, 999, 13}, 5}, {{0, 0, 0}, 3},
+        {{1}, 1},
+        {{JOIN_SIZE}, 1},
+        {{0}, 1},
+        {{1, 1}, 2},
+        {{1000, 1}, 2},
+        {{1, 1000}, 2},
+        {{500, 0}, 2},
+        {{0, 500}, 2},
+        {{64, 128, 256, 512, 1024}, 5},
+        {{7, 0, 1, 999, 13}, 5},
+        {{0, 0, 0}, 3},
     };
     struct join join;
     struct unit_random random = {.state = 2};

@@ -91,7 +91,11 @@ static void test_successor(void **state)
         {STR_INIT("a/"), STR_INIT("a0"), true},
         {STR_INIT("a\xff"), STR_INIT("b"), true},
         {STR_INIT("a\xff\xff"), STR_INIT("b"), true},
-        {STR_INIT("\xff" "a"), STR_INIT("\xff" "b"), true},
+        {STR_INIT("\xff"
+                  "a"),
+         STR_INIT("\xff"
+                  "b"),
+         true},
         {STR_INIT("\0"), STR_INIT("\x01"), true},
         {STR_INIT("\x7f"), STR_INIT("\x80"), true},
         {STR_INIT("\xfe"), STR_INIT("\xff"), true},
@@ -147,8 +151,13 @@ static void test_upload_ids(void **state)
         assert_int_equal(back, ids[i]);
     }
     static const str bad[] = {
-        STR_INIT(""), STR_INIT("0123456789abcde"), STR_INIT("0123456789abcdef0"), STR_INIT("0123456789abcdeg"),
-        STR_INIT("../../etc/passwd"), STR_INIT("0123456789abcde\0"), STR_INIT("-123456789abcdef"),
+        STR_INIT(""),
+        STR_INIT("0123456789abcde"),
+        STR_INIT("0123456789abcdef0"),
+        STR_INIT("0123456789abcdeg"),
+        STR_INIT("../../etc/passwd"),
+        STR_INIT("0123456789abcde\0"),
+        STR_INIT("-123456789abcdef"),
     };
     uint64_t id;
     for (size_t i = 0; i < COUNT_OF(bad); i++)
@@ -187,7 +196,8 @@ static void test_ranges(void **state)
     struct range *range;
     size_t count;
     static const str bad[] = {
-        STR_INIT("\x80"), STR_INIT("\x01\x80\x00\x01"), /* not the shortest form */
+        STR_INIT("\x80"),
+        STR_INIT("\x01\x80\x00\x01"), /* not the shortest form */
         STR_INIT("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01\x01"),
     };
     for (size_t i = 0; i < COUNT_OF(bad); i++)
@@ -197,8 +207,9 @@ static void test_ranges(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bucket_names),  cmocka_unit_test(test_successor), cmocka_unit_test(test_common_prefix),
-        cmocka_unit_test(test_upload_ids),    cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_bucket_names),  cmocka_unit_test(test_successor),
+        cmocka_unit_test(test_common_prefix), cmocka_unit_test(test_upload_ids),
+        cmocka_unit_test(test_ranges),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -7,8 +7,8 @@
 enum { INLINE_MAX = 64 << 10, MIB = 1 << 20 };
 
 static const size_t sizes[] = {
-    0,       1,       4095,    4096,        INLINE_MAX - 1, INLINE_MAX, INLINE_MAX + 1,
-    MIB - 1, MIB,     MIB + 1, 2 * MIB - 1, 2 * MIB,        3 * MIB + 7, 5 * MIB + 1,
+    0,       1,   4095,    4096,        INLINE_MAX - 1, INLINE_MAX,  INLINE_MAX + 1,
+    MIB - 1, MIB, MIB + 1, 2 * MIB - 1, 2 * MIB,        3 * MIB + 7, 5 * MIB + 1,
 };
 
 static struct client *client_of(void **state)
@@ -71,10 +71,11 @@ static void test_checksum_kinds(void **state)
             digest_init(&digest, DIGEST_BIT(kind));
             digest_update(&digest, bytes.ptr, bytes.len);
             digest_finish(&digest);
-            assert_ok(put_object(client,
-                                 &(struct put_args){
-                                     .bucket = PHOTOS, .key = STR("a"), .bytes = bytes, .checksum_kind = kind},
-                                 &row));
+            assert_ok(put_object(
+                client,
+                &(struct put_args){
+                    .bucket = PHOTOS, .key = STR("a"), .bytes = bytes, .checksum_kind = kind},
+                &row));
             assert_str(row.checksum, digest_checksum(&digest, kind));
             digest_release(&digest);
             arena_reset(client->arena);
@@ -90,7 +91,8 @@ static void test_ranges(void **state)
         size_t size = object_size[i];
         str bytes = bytes_of(client->arena, i, size), found;
         assert_ok(put_bytes(client, PHOTOS, STR("a"), bytes));
-        const size_t edge[] = {0, 1, 4095, 131071, 131072, 131073, 262144, MIB - 1, MIB, 2 * MIB + 1, size - 1, size};
+        const size_t edge[] = {0,      1,       4095, 131071,      131072,   131073,
+                               262144, MIB - 1, MIB,  2 * MIB + 1, size - 1, size};
         for (size_t a = 0; a < COUNT_OF(edge); a++) {
             for (size_t b = 0; b < COUNT_OF(edge); b++) {
                 if (edge[a] >= edge[b] || edge[b] > size)
@@ -108,12 +110,14 @@ static void test_not_there(void **state)
     struct client *client = client_of(state);
     struct object_row row;
     assert_ok(put_bytes(client, PHOTOS, STR("a/b"), STR("x")));
-    static const str absent[] = {STR_INIT("a"), STR_INIT("a/"), STR_INIT("a/b/"), STR_INIT("a/bb"), STR_INIT("A/b")};
+    static const str absent[] = {STR_INIT("a"), STR_INIT("a/"), STR_INIT("a/b/"), STR_INIT("a/bb"),
+                                 STR_INIT("A/b")};
     for (size_t i = 0; i < COUNT_OF(absent); i++)
         assert_err(find_object(client, PHOTOS, absent[i], &row), ERR_NO_SUCH_KEY);
     assert_err(find_object(client, STR("nowhere"), STR("a/b"), &row), ERR_NO_SUCH_BUCKET);
     assert_err(put_bytes(client, STR("nowhere"), STR("a"), STR("x")), ERR_NO_SUCH_BUCKET);
-    assert_err(put_bytes(client, STR("nowhere"), STR("a"), bytes_of(client->arena, 1, MIB)), ERR_NO_SUCH_BUCKET);
+    assert_err(put_bytes(client, STR("nowhere"), STR("a"), bytes_of(client->arena, 1, MIB)),
+               ERR_NO_SUCH_BUCKET);
     assert_err(delete_object(client, STR("nowhere"), STR("a")), ERR_NO_SUCH_BUCKET);
     assert_ok(delete_object(client, PHOTOS, STR("not there")));
     settle(client);
@@ -141,8 +145,9 @@ static void test_version_ids(void **state)
     assert_ok(view_begin(store_engine(client->store), VIEW_WAIT, &tx));
     assert_ok(bucket_find(tx, PHOTOS, client->arena, &bucket));
     for (size_t i = 0; i < COUNT_OF(cases); i++)
-        assert_err(object_find(tx, bucket.id, cases[i].key, cases[i].version_id, client->arena, &row),
-                   cases[i].expected);
+        assert_err(
+            object_find(tx, bucket.id, cases[i].key, cases[i].version_id, client->arena, &row),
+            cases[i].expected);
     view_end(tx);
 }
 
@@ -155,7 +160,8 @@ static void test_replace(void **state)
     uint64_t sequence = 0;
     for (size_t i = 0; i < COUNT_OF(shape); i++) {
         for (size_t k = 0; k < COUNT_OF(shape); k++) {
-            str first = bytes_of(client->arena, 1, shape[i]), second = bytes_of(client->arena, 2, shape[k]);
+            str first = bytes_of(client->arena, 1, shape[i]),
+                second = bytes_of(client->arena, 2, shape[k]);
             struct object_row row;
             assert_ok(put_bytes(client, PHOTOS, STR("a"), first));
             assert_ok(put_bytes(client, PHOTOS, STR("a"), second));
@@ -180,7 +186,8 @@ static void test_delete_many(void **state)
     struct object_row large;
     str bytes = bytes_of(client->arena, 1, MIB);
     assert_ok(put_bytes(client, PHOTOS, STR("a"), STR("x")));
-    assert_ok(put_object(client, &(struct put_args){.bucket = PHOTOS, .key = STR("large"), .bytes = bytes}, &large));
+    assert_ok(put_object(
+        client, &(struct put_args){.bucket = PHOTOS, .key = STR("large"), .bytes = bytes}, &large));
     assert_ok(put_bytes(client, PHOTOS, STR("kept"), STR("x")));
     assert_ok(put_bytes(client, PHOTOS, STR("sized"), STR("x")));
     int64_t modified_ms = (int64_t)large.modified_ms;
@@ -197,11 +204,22 @@ static void test_delete_many(void **state)
         {.key = STR("large"), .if_size = MIB, .if_modified_ms = modified_ms / 1000 * 1000},
     };
     static const enum err expected[] = {
-        OK, OK, ERR_PRECONDITION_FAILED, ERR_PRECONDITION_FAILED, ERR_PRECONDITION_FAILED, OK, ERR_NO_SUCH_KEY, OK, OK, OK,
+        OK,
+        OK,
+        ERR_PRECONDITION_FAILED,
+        ERR_PRECONDITION_FAILED,
+        ERR_PRECONDITION_FAILED,
+        OK,
+        ERR_NO_SUCH_KEY,
+        OK,
+        OK,
+        OK,
     };
     struct pending pending;
-    struct object_delete del = {
-        .op = client_op(client, &pending), .bucket = PHOTOS, .entry = entry, .count = COUNT_OF(entry)};
+    struct object_delete del = {.op = client_op(client, &pending),
+                                .bucket = PHOTOS,
+                                .entry = entry,
+                                .count = COUNT_OF(entry)};
     object_delete_start(&del);
     assert_ok(client_wait_op(&pending));
     for (size_t i = 0; i < COUNT_OF(entry); i++)
@@ -239,7 +257,10 @@ static void test_put_conditions(void **state)
         {{0}, {0}, OK, OK},
         {{0}, STR_INIT("*"), OK, ERR_PRECONDITION_FAILED},
         {STR_INIT("\"9dd4e461268c8034f5c8564e155c67a6\""), {0}, ERR_NO_SUCH_KEY, OK},
-        {STR_INIT("\"00000000000000000000000000000000\""), {0}, ERR_NO_SUCH_KEY, ERR_PRECONDITION_FAILED},
+        {STR_INIT("\"00000000000000000000000000000000\""),
+         {0},
+         ERR_NO_SUCH_KEY,
+         ERR_PRECONDITION_FAILED},
         {{0}, STR_INIT("\"9dd4e461268c8034f5c8564e155c67a6\""), OK, ERR_PRECONDITION_FAILED},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -252,7 +273,8 @@ static void test_put_conditions(void **state)
         struct object_row row;
         assert_ok(delete_object(client, PHOTOS, STR("a")));
         assert_err(put_object(client, &args, NULL), cases[i].on_nothing);
-        assert_err(find_object(client, PHOTOS, STR("a"), &row), cases[i].on_nothing == OK ? OK : ERR_NO_SUCH_KEY);
+        assert_err(find_object(client, PHOTOS, STR("a"), &row),
+                   cases[i].on_nothing == OK ? OK : ERR_NO_SUCH_KEY);
         assert_ok(put_bytes(client, PHOTOS, STR("a"), STR("x")));
         assert_err(put_object(client, &args, NULL), cases[i].on_x);
         assert_object(client, PHOTOS, STR("a"), cases[i].on_x == OK ? STR("new") : STR("x"));
@@ -276,7 +298,8 @@ static void test_copy(void **state)
     static const size_t shape[] = {0, 1, INLINE_MAX, INLINE_MAX + 1, MIB + 1};
     for (size_t i = 0; i < COUNT_OF(shape); i++) {
         for (size_t k = 0; k < COUNT_OF(shape); k++) {
-            str bytes = bytes_of(client->arena, 3, shape[i]), former = bytes_of(client->arena, 4, shape[k]);
+            str bytes = bytes_of(client->arena, 3, shape[i]),
+                former = bytes_of(client->arena, 4, shape[k]);
             assert_ok(put_bytes(client, PHOTOS, STR("from"), bytes));
             assert_ok(put_bytes(client, PHOTOS, STR("to"), former));
             struct object_copy copy = copy_of("from", "to"), back = copy_of("to", "to");
@@ -300,7 +323,9 @@ static void test_copy_columns(void **state)
     struct client *client = client_of(state);
     struct object_row row;
     assert_ok(put_object(
-        client, &(struct put_args){.bucket = PHOTOS, .key = STR("from"), .bytes = STR("x"), .metadata = STR("old")},
+        client,
+        &(struct put_args){
+            .bucket = PHOTOS, .key = STR("from"), .bytes = STR("x"), .metadata = STR("old")},
         &row));
     struct object_copy kept = copy_of("from", "kept"), replaced = copy_of("from", "replaced"),
                        other_sum = copy_of("from", "sum");
@@ -314,7 +339,8 @@ static void test_copy_columns(void **state)
     assert_ok(copy_object(client, &replaced));
     assert_str(replaced.row.metadata, STR("new"));
 
-    const struct object_checksum_args args = {.bucket = PHOTOS, .key = STR("from"), .kind = CHECKSUM_SHA256};
+    const struct object_checksum_args args = {
+        .bucket = PHOTOS, .key = STR("from"), .kind = CHECKSUM_SHA256};
     assert_ok(object_checksum_wait(client->store, &args, client->arena, &row, &other_sum.checksum));
     uint8_t sha256[SHA256_SIZE];
     sha256_of("x", 1, sha256);
@@ -333,7 +359,8 @@ static void test_copy_refusals(void **state)
     assert_ok(put_bytes(client, PHOTOS, STR("to"), STR("x")));
     struct object_copy missing = copy_of("missing", "to"), nowhere = copy_of("from", "to"),
                        from_nowhere = copy_of("from", "to"), stale = copy_of("from", "to"),
-                       mismatch = copy_of("from", "to"), same = copy_of("from", "to"), taken = copy_of("from", "to");
+                       mismatch = copy_of("from", "to"), same = copy_of("from", "to"),
+                       taken = copy_of("from", "to");
     nowhere.bucket = from_nowhere.source_bucket = STR("nowhere");
     stale.expected_sequence = 1;
     mismatch.source_conditions.if_match = STR("\"00\"");

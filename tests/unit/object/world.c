@@ -98,8 +98,8 @@ bool world_reopen(struct world *world)
 
 void client_init(struct client *client, struct store *store)
 {
-    *client = (struct client){
-        .store = store, .loop = loop_new(), .arena = arena_new(CLIENT_ARENA_BYTES)};
+    *client =
+        (struct client){.store = store, .loop = loop_new(), .arena = arena_new(CLIENT_ARENA_BYTES)};
     assert_non_null(client->loop);
 }
 
@@ -167,8 +167,7 @@ enum err client_wait_op(struct pending *pending)
 enum err create_bucket(struct client *client, str name)
 {
     struct pending pending;
-    struct bucket_create create = {
-        .op = client_op(client, &pending), .name = name, .owner = OWNER};
+    struct bucket_create create = {.op = client_op(client, &pending), .name = name, .owner = OWNER};
     bucket_create_start(&create);
     return client_wait_op(&pending);
 }
@@ -314,7 +313,8 @@ enum err put_object(struct client *client, const struct put_args *args, struct o
 
 enum err put_bytes(struct client *client, str bucket, str key, str bytes)
 {
-    return put_object(client, &(struct put_args){.bucket = bucket, .key = key, .bytes = bytes}, NULL);
+    return put_object(client, &(struct put_args){.bucket = bucket, .key = key, .bytes = bytes},
+                      NULL);
 }
 
 enum err delete_object(struct client *client, str bucket, str key)
@@ -336,7 +336,8 @@ enum err copy_object(struct client *client, struct object_copy *copy)
     return client_wait_op(&pending);
 }
 
-static enum err find_in(struct tx *tx, struct client *client, str bucket, str key, struct object_row *out_row)
+static enum err find_in(struct tx *tx, struct client *client, str bucket, str key,
+                        struct object_row *out_row)
 {
     struct bucket_row row;
     TRY(bucket_find(tx, bucket, client->arena, &row));
@@ -364,7 +365,8 @@ static void reading_ready(void *context)
     loop_stop(reading->client->loop);
 }
 
-static enum err read_all(struct reading *reading, struct obj_reader *reader, uint64_t length, char *dst)
+static enum err read_all(struct reading *reading, struct obj_reader *reader, uint64_t length,
+                         char *dst)
 {
     struct obj_piece piece;
     uint64_t done = 0;
@@ -383,7 +385,8 @@ static enum err read_all(struct reading *reading, struct obj_reader *reader, uin
     return OK;
 }
 
-static enum err get_once(struct client *client, str bucket, str key, const uint64_t range[2], str *out_bytes)
+static enum err get_once(struct client *client, str bucket, str key, const uint64_t range[2],
+                         str *out_bytes)
 {
     struct tx *tx;
     struct object_row row;
@@ -393,9 +396,14 @@ static enum err get_once(struct client *client, str bucket, str key, const uint6
     enum err err = find_in(tx, client, bucket, key, &row);
     uint64_t length = range[1] != UINT64_MAX ? range[1] : row.size - range[0];
     if (err == OK && length > 0) {
-        const struct obj_reader_options options = {
-            .store = client->store, .loop = client->loop, .arena = client->arena, .row = &row,
-            .offset = range[0], .length = length, .ready = reading_ready, .context = &reading};
+        const struct obj_reader_options options = {.store = client->store,
+                                                   .loop = client->loop,
+                                                   .arena = client->arena,
+                                                   .row = &row,
+                                                   .offset = range[0],
+                                                   .length = length,
+                                                   .ready = reading_ready,
+                                                   .context = &reading};
         err = obj_reader_open(tx, VIEW_WAIT, &options, &reader);
     }
     view_end(tx);
@@ -409,7 +417,8 @@ static enum err get_once(struct client *client, str bucket, str key, const uint6
     return err;
 }
 
-enum err get_range(struct client *client, str bucket, str key, uint64_t offset, uint64_t length, str *out_bytes)
+enum err get_range(struct client *client, str bucket, str key, uint64_t offset, uint64_t length,
+                   str *out_bytes)
 {
     const uint64_t range[] = {offset, length};
     enum err err = ERR_RETRY;
@@ -423,13 +432,14 @@ enum err get_object(struct client *client, str bucket, str key, str *out_bytes)
     return get_range(client, bucket, key, 0, UINT64_MAX, out_bytes);
 }
 
-void assert_object_at(struct client *client, str bucket, str key, str bytes, const char *file, int line)
+void assert_object_at(struct client *client, str bucket, str key, str bytes, const char *file,
+                      int line)
 {
     str found = {0};
     enum err err = get_object(client, bucket, key, &found);
     if (err != OK || found.len != bytes.len || !str_eq(found, bytes)) {
-        print_error("%s:%d: \"%.*s\": %s, %zu bytes, expected %zu\n", file, line, STR_ARG(key), err_name(err),
-                       found.len, bytes.len);
+        print_error("%s:%d: \"%.*s\": %s, %zu bytes, expected %zu\n", file, line, STR_ARG(key),
+                    err_name(err), found.len, bytes.len);
         _fail(file, line);
     }
 }
@@ -488,10 +498,10 @@ enum err put_part(struct client *client, const struct part_args *args, struct pa
     struct feeder feeder;
     enum checksum_kind kind =
         args->checksum_kind != CHECKSUM_NONE ? args->checksum_kind : CHECKSUM_CRC64NVME;
-    struct body *body = feeder_begin(
-        &feeder, client,
-        (struct body_options){
-            .length = args->bytes.len, .digests = DIGEST_BIT(kind), .must_be_extent = true});
+    struct body *body = feeder_begin(&feeder, client,
+                                     (struct body_options){.length = args->bytes.len,
+                                                           .digests = DIGEST_BIT(kind),
+                                                           .must_be_extent = true});
     feeder_write(&feeder, args->bytes, 0);
     enum err err = feeder_finish(&feeder);
     if (err == OK)

@@ -83,7 +83,7 @@ struct put_args {
     struct conditions conditions;
     enum checksum_kind checksum_kind; /* CHECKSUM_NONE: CRC64NVME */
     str metadata;
-    size_t write_bytes;               /* of one body_write; 0: all at once */
+    size_t write_bytes; /* of one body_write; 0: all at once */
     bool length_is_unknown;
 };
 /* out_row may be null. */
@@ -93,11 +93,14 @@ enum err delete_object(struct client *client, str bucket, str key);
 enum err copy_object(struct client *client, struct object_copy *copy);
 enum err find_object(struct client *client, str bucket, str key, struct object_row *out_row);
 /* The bytes of a range, in the client's arena; length UINT64_MAX: to the end. */
-enum err get_range(struct client *client, str bucket, str key, uint64_t offset, uint64_t length, str *out_bytes);
+enum err get_range(struct client *client, str bucket, str key, uint64_t offset, uint64_t length,
+                   str *out_bytes);
 enum err get_object(struct client *client, str bucket, str key, str *out_bytes);
 /* Fails the test unless the object has these bytes. */
-#define assert_object(client, bucket, key, bytes) assert_object_at((client), (bucket), (key), (bytes), __FILE__, __LINE__)
-void assert_object_at(struct client *client, str bucket, str key, str bytes, const char *file, int line);
+#define assert_object(client, bucket, key, bytes)                                                  \
+    assert_object_at((client), (bucket), (key), (bytes), __FILE__, __LINE__)
+void assert_object_at(struct client *client, str bucket, str key, str bytes, const char *file,
+                      int line);
 
 /* ---- Bodies by themselves ---- */
 
@@ -106,11 +109,13 @@ struct feeder {
     struct client *client;
     struct body *body;
     bool is_ready, is_done, is_closed;
-    bool is_hasty;  /* as a server: closes the body when it is done, and resets the arena when it is closed */
+    bool
+        is_hasty; /* as a server: closes the body when it is done, and resets the arena when it is closed */
     unsigned waits; /* how often the body took less than it was offered */
     enum err result;
 };
-struct body *feeder_begin(struct feeder *feeder, struct client *client, struct body_options options);
+struct body *feeder_begin(struct feeder *feeder, struct client *client,
+                          struct body_options options);
 void feeder_write(struct feeder *feeder, str bytes, size_t write_bytes);
 void feeder_finish_begin(struct feeder *feeder);
 enum err feeder_finish(struct feeder *feeder);
