@@ -111,7 +111,8 @@ static void reply(struct admin_call *call)
     int status = status_of(call);
     if (status >= 500 && status != 501)
         log_fault(call, status);
-    if (buf_str(&call->reply).len)
+    /* For people at a terminal, where a page does not end its last line itself. */
+    if (call->reply.len && !str_has_suffix(buf_str(&call->reply), STR("\n")))
         buf_append_char(&call->reply, '\n');
     http_reply_begin(call->x, status);
     http_reply_header(call->x, "Content-Type", str_from(call->content_type));

@@ -1,5 +1,7 @@
 #include "app/listeners.h"
 
+#include <sys/socket.h>
+
 #include "base/arena.h"
 
 enum { ADDRESS_ARENA_BYTES = 4096 };
@@ -38,6 +40,13 @@ enum err listeners_open(const struct settings_addresses *addresses, const char *
     listeners_close(&listeners);
     return fail_set(fail, err, setting, "%s: %s", setting,
                     own.detail[0] ? own.detail : err_fact(err));
+}
+
+void listeners_refuse(const struct listeners *listeners)
+{
+    /* On Linux this ends the listening; connections that wait to be accepted are reset, and their clients try elsewhere. */
+    for (size_t i = 0; i < listeners->count; i++)
+        (void)shutdown(listeners->item[i].fd, SHUT_RDWR);
 }
 
 void listeners_close(struct listeners *listeners)

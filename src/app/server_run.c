@@ -126,6 +126,7 @@ static void begin_drain(struct server *server)
     timer_set(server->loop, &server->drain_timer, loop_now_us(server->loop) + limit_us);
     for (size_t i = 0; i < server->lane_count; i++)
         lane_drain(&server->lane[i]);
+    listeners_refuse(&server->s3_listeners);
 }
 
 static void caught_signal(struct signals *signals, int number)
