@@ -39,6 +39,8 @@ say "making a bare Debian 12 in $root"
 # shellcheck disable=SC2086
 mmdebstrap --quiet --variant=minbase bookworm "$root" $mirror
 cp /etc/resolv.conf "$root/etc/resolv.conf"
+# Every installed system knows its own name.
+echo "127.0.0.1 localhost" >"$root/etc/hosts"
 mkdir "$root/pail"
 git archive HEAD | tar -x -C "$root/pail"
 if [ -n "$certificates" ]; then
