@@ -65,13 +65,16 @@ def runner(environment):
 @pytest.fixture
 def aws(server, main_user, program, tmp_path):
     path = program("aws")
+    settings = tmp_path / "aws-config"
+    # Version 1 signs URLs with SigV2 unless it is told otherwise.
+    settings.write_text("[default]\ns3 =\n    signature_version = s3v4\n    addressing_style = path\n")
     run = runner(
         {
             "AWS_ACCESS_KEY_ID": main_user["access_key"],
             "AWS_SECRET_ACCESS_KEY": main_user["secret_key"],
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": str(tmp_path / "none"),
+            "AWS_CONFIG_FILE": str(settings),
             "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
             "AWS_PAGER": "",
             "AWS_MAX_ATTEMPTS": "1",

@@ -161,7 +161,7 @@ def test_token_wins_over_start_after(client, filled):
     assert keys_of(first) + keys_of(second) == expected[:6]
 
 
-@pytest.mark.parametrize("token", ["", "x", "%00", "bm90IGEgdG9rZW4="])
+@pytest.mark.parametrize("token", ["", "x", "%00", "A"])
 def test_bad_token(raw, filled, token):
     raw.get(f"/{filled}?list-type=2&continuation-token={token}").is_error(400, "InvalidArgument")
 

@@ -280,11 +280,25 @@ def test_expect_continue(raw, bucket):
 
 
 def test_expect_continue_of_a_refused_request(raw, bucket):
-    """The refusal comes instead of 100, so no body is paid for."""
+    """The refusal comes instead of 100, so no body is paid for. The connection ends, because it is not known whether
+    a body follows; clients go by the header."""
     head = raw.head("PUT", f"/{bucket}/k", b"x" * 1000, {"expect": "100-continue"}, sign=False)
     with raw.connect() as connection:
         connection.send_head("PUT", f"/{bucket}/k", head)
-        connection.read_reply("PUT", interim=True).is_error(403, "AccessDenied")
+        reply = connection.read_reply("PUT", interim=True).is_error(403, "AccessDenied")
+        assert reply.headers["connection"] == "close"
+        with pytest.raises((EOFError, ConnectionResetError)):
+            connection.read_reply()
+
+
+def test_expect_continue_of_an_empty_body(raw, bucket):
+    """100 comes all the same: the AWS CLI takes any other first answer for a refusal, and then misreads the next."""
+    with raw.connect() as connection:
+        for _ in range(2):
+            head = raw.head("PUT", f"/{bucket}/k", b"", {"expect": "100-continue"})
+            connection.send_head("PUT", f"/{bucket}/k", head)
+            assert connection.read_reply("PUT", interim=True).status == 100
+            assert connection.read_reply("PUT").status == 200
 
 
 def test_many_requests_on_one_connection(raw, bucket):
