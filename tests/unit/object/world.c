@@ -56,7 +56,7 @@ static void store_open(struct world *world, const struct world_options *options)
         .inline_max_bytes = options->inline_max_bytes != 0 ? options->inline_max_bytes : 64 << 10,
         .io_buffer_bytes = options->io_buffer_bytes != 0 ? options->io_buffer_bytes : 32 << 20,
         .verify_reads = true,
-        .garbage_grace_ms = 1,
+        .garbage_grace_ms = options->garbage_grace_ms != 0 ? options->garbage_grace_ms : 1,
     };
     world->store = store_new(&store_options);
     client_init(&world->client, world->store);
@@ -118,20 +118,23 @@ void client_wait(struct client *client, const bool *flag)
 struct pause {
     struct task task;
     struct client *client;
+    bool is_over;
 };
 
-static void stop_loop(struct task *task)
+static void end_pause(struct task *task)
 {
-    loop_stop(container_of(task, struct pause, task)->client->loop);
+    struct pause *pause = container_of(task, struct pause, task);
+    pause->is_over = true;
+    loop_stop(pause->client->loop);
 }
 
 void client_pause(struct client *client)
 {
     enum { PAUSE_US = 30 * 1000 };
-    struct pause pause = {.task.run = stop_loop, .client = client};
+    struct pause pause = {.task.run = end_pause, .client = client};
     usleep(PAUSE_US);
     loop_post(client->loop, &pause.task);
-    loop_run(client->loop);
+    client_wait(client, &pause.is_over);
 }
 
 static void tell_op_done(struct task *task)
