@@ -40,7 +40,6 @@ enum step connection_refuse(struct http_connection *c, enum err err)
     x->is_bad = true;
     c->is_expired = false;
     x->request.received_us = loop_now_us(c->server->loop);
-    c->frame.is_complete = true;
     service->on_bad_request(service, x, err);
     return STEP_AGAIN;
 }
