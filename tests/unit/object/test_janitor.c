@@ -51,6 +51,30 @@ static void test_not_before_its_time(void **state)
     world_close(&world);
 }
 
+/* Young and old garbage beside each other, and more of it than fits one round. */
+static void test_only_the_ripe(void **state)
+{
+    (void)state;
+    enum { GRACE_MS = 400 };
+    struct world world;
+    world_open(&world,
+               &(struct world_options){.inline_max_bytes = 16, .garbage_grace_ms = GRACE_MS});
+    struct client *client = &world.client;
+    struct janitor_report report;
+    struct fail fail = {0};
+    assert_ok(create_bucket(client, PHOTOS));
+    assert_ok(put_bytes(client, PHOTOS, STR("young"), STR("more than inline bytes")));
+    for (size_t i = 0; i < many(); i++)
+        assert_ok(put_bytes(client, PHOTOS, STR("old"), STR("more than inline bytes")));
+    usleep((GRACE_MS + 10) * 1000);
+    assert_ok(delete_object(client, PHOTOS, STR("young")));
+    assert_ok(janitor_run(world.store, &report, &fail));
+    assert_int_equal(report.extents_dropped, many() - 1);
+    assert_int_equal(report.left_for_later, 1);
+    audit(client);
+    world_close(&world);
+}
+
 static void test_pinned(void **state)
 {
     struct world *world = *state;
@@ -289,6 +313,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_not_before_its_time),
+        cmocka_unit_test(test_only_the_ripe),
         cmocka_unit_test_setup_teardown(test_pinned, world_setup, world_teardown),
         cmocka_unit_test(test_many_extents),
         cmocka_unit_test_setup_teardown(test_many_parts, world_setup, world_teardown),
