@@ -14,7 +14,7 @@ struct server {
     const struct settings_input *input;
     enum log_format log_format;
     pthread_mutex_t
-        settings_lock; /* of `settings` and `kept`: a reload on a worker, a look from another */
+        settings_lock; /* of what a reload changes: it may come from a worker and from a signal */
     struct settings_loaded settings;
     struct arena *kept; /* what taken-over settings point to */
     bool has_folder;
@@ -47,6 +47,7 @@ struct server {
     /* Periodic work. */
     struct periodic janitor, watch, certificate;
     bool are_orphans_dropped;
+    struct fail certificate_fail; /* of the last reading; code OK: it worked; under settings_lock */
 
     /* The end. */
     struct timer drain_timer;

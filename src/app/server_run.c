@@ -20,7 +20,7 @@
 #include "object/janitor.h"
 #include "object/usage.h"
 
-enum { JANITOR_MS = 1000, WATCH_MS = 5000, CERTIFICATE_MS = 10000, RELOAD_ARENA_BYTES = 1 << 20 };
+enum { JANITOR_MS = 1000, WATCH_MS = 5000, CERTIFICATE_MS = 2000, RELOAD_ARENA_BYTES = 1 << 20 };
 
 /* ---- Reload ---- */
 
@@ -42,13 +42,24 @@ static void take_settings(struct server *server, const struct settings_loaded *f
     server->kept = arena;
 }
 
+static enum err read_certificate(struct server *server)
+{
+    struct fail fail = {0};
+    enum err err = tls_context_reload(server->tls, &fail);
+    fail.code = err;
+    server->certificate_fail = fail;
+    return err;
+}
+
 static enum err reload_locked(struct server *server, struct fail *fail)
 {
     struct arena *arena = arena_new(RELOAD_ARENA_BYTES);
     struct settings_loaded fresh;
     enum err err = settings_load(server->input, arena, &fresh, fail);
-    if (err == OK && server->tls)
-        err = tls_context_reload(server->tls, fail);
+    if (err == OK && server->tls) {
+        err = read_certificate(server);
+        *fail = server->certificate_fail;
+    }
     if (err == OK)
         err = access_log_set_target(server->access_log, fresh.values.access_log,
                                     server_access_log_format(server), fail);
@@ -172,14 +183,22 @@ static enum err watch_engine(void *context, struct fail *fail)
     return fail_set(fail, ERR_READ_ONLY, NULL, "%s", stats.read_only_reason);
 }
 
+/* Files that were bad and have not changed since are still bad. */
+static enum err reread_certificate(struct server *server, struct fail *fail)
+{
+    if (tls_context_is_stale(server->tls) && read_certificate(server) == OK)
+        log_event(LOG_INFO, "tls", "took over a new certificate");
+    *fail = server->certificate_fail;
+    return fail->code;
+}
+
 static enum err watch_certificate(void *context, struct fail *fail)
 {
     struct server *server = context;
-    if (!tls_context_is_stale(server->tls))
-        return OK;
-    TRY(tls_context_reload(server->tls, fail));
-    log_event(LOG_INFO, "tls", "took over a new certificate");
-    return OK;
+    pthread_mutex_lock(&server->settings_lock);
+    enum err err = reread_certificate(server, fail);
+    pthread_mutex_unlock(&server->settings_lock);
+    return err;
 }
 
 static void start_periodic(struct server *server, struct periodic *periodic, const char *name,

@@ -103,6 +103,22 @@ def test_bad_certificate_leaves_the_good_one(secure):
     assert done.returncode == 0, done.stderr
 
 
+def test_bad_certificate_is_told_once_and_its_end_too(secure):
+    """Found by itself, every two seconds: the log must not fill with it."""
+    with open(secure.used[0], "w", encoding="ascii") as file:
+        file.write("no certificate\n")
+
+    def told(what):
+        return [event for event in secure.events() if event["area"] == "tls" and what in event["message"] + event.get("detail", "")]
+
+    secure.wait_until(lambda: told("holds no usable certificate"), "the bad file was not told")
+    time.sleep(5)
+    assert len(told("holds no usable certificate")) == 1 and not told("works again")
+    secure.use("two")
+    secure.wait_until(lambda: told("works again"), "the good file was not told")
+    wait_for_certificate(secure, "two")
+
+
 def test_commands_check_the_certificate(secure):
     done = secure.run("user", "list", root=True)
     assert done.returncode == 1 and "certificate" in done.stderr
