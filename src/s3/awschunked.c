@@ -24,16 +24,22 @@ bool aws_chunked_is_done(const struct aws_chunked *chunked)
     return chunked->state == CHUNK_DONE;
 }
 
-/* Gathers a line up to LF; *out_complete tells whether it is there. The line is then without CR
- * LF. */
+/* Gathers a line up to its end; *out_complete tells whether it is there. The line is then without
+ * CR LF. */
 static enum err take_line(struct aws_chunked *chunked, str data, size_t *consumed,
                           bool *out_complete)
 {
     while (*consumed < data.len) {
         char c = data.ptr[(*consumed)++];
         if (c == '\n') {
-            if (chunked->line_len > 0 && chunked->line[chunked->line_len - 1] == '\r')
-                chunked->line_len--;
+            /* A bare LF is no line end: parsers that differ in this are how requests are smuggled.
+             * Only a field of the trailer may end so: the reference's example writes it, and
+             * minio-go with it. */
+            bool has_cr = chunked->line_len > 0 && chunked->line[chunked->line_len - 1] == '\r';
+            bool is_field = chunked->state == CHUNK_TRAILER && chunked->line_len > 0;
+            if (!has_cr && !is_field)
+                return ERR_BAD_CHUNK;
+            chunked->line_len -= has_cr;
             *out_complete = true;
             return OK;
         }
@@ -99,16 +105,18 @@ static enum err verify_chunk(struct aws_chunked *chunked)
                                     str_of(chunked->signature, SIGV4_SIGNATURE_HEX_LEN));
 }
 
+/* The signature comes last and once, so what is kept of a trailer is bounded. */
 static enum err trailer_line(struct aws_chunked *chunked)
 {
     str name, value;
     str line = str_trim(str_of(chunked->line, chunked->line_len));
-    if (!str_cut(line, ':', &name, &value) || name.len == 0)
+    bool is_expected = chunked->has_trailer && chunked->trailer_signature.len == 0;
+    if (!is_expected || !str_cut(line, ':', &name, &value) || name.len == 0)
         return ERR_BAD_TRAILER;
     value = arena_str(chunked->arena, str_trim(value));
     if (str_eq_nocase(name, STR("x-amz-trailer-signature"))) {
         chunked->trailer_signature = value;
-        return OK;
+        return value.len > 0 ? OK : ERR_BAD_TRAILER;
     }
     if (chunked->trailer_count == AWS_CHUNK_TRAILERS_MAX)
         return ERR_BAD_TRAILER;
@@ -173,7 +181,7 @@ enum err aws_chunked_next(struct aws_chunked *chunked, str data, size_t *out_con
     str payload = {0};
     while (consumed < data.len) {
         if (chunked->state == CHUNK_DONE)
-            return ERR_BAD_CHUNK;
+            return chunked->has_trailer ? ERR_BAD_TRAILER : ERR_BAD_CHUNK;
         if (chunked->state == CHUNK_DATA) {
             size_t left = data.len - consumed;
             payload =

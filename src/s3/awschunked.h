@@ -3,7 +3,7 @@
  * Payload in Multiple Chunks" and "Including Trailing Headers".
  *
  *   chunk   = hex-size [";chunk-signature=" 64 hex] CRLF bytes CRLF
- *   body    = *chunk "0" [...] CRLF *(name ":" value (CRLF | LF)) [x-amz-trailer-signature ...] CRLF
+ *   body    = *chunk "0" [...] CRLF *(name ":" value CRLF) [x-amz-trailer-signature ...] CRLF
  */
 #pragma once
 
@@ -44,7 +44,7 @@ void aws_chunked_release(struct aws_chunked *chunked);
 /* Looks at the front of `data`: consumes framing, and gives the payload that stands there (maybe
  * none). *out_consumed counts the framing only; the caller takes some of the payload and says so
  * with aws_chunked_took. Returns with no payload when all data is consumed. ERR_BAD_CHUNK
- * (malformed), ERR_SMALL_CHUNK, ERR_SIGNATURE_MISMATCH. */
+ * (malformed), ERR_BAD_TRAILER, ERR_SMALL_CHUNK, ERR_SIGNATURE_MISMATCH. */
 enum err aws_chunked_next(struct aws_chunked *chunked, str data, size_t *out_consumed,
                           str *out_payload);
 /* The caller took these bytes, the front of the payload it was given. */
