@@ -107,6 +107,11 @@ static bool is_plain(char c)
     return c >= 0x20 && c < 0x7f && c != '&' && c != '<' && c != '>' && c != '"';
 }
 
+static bool is_control(char c)
+{
+    return c > 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r';
+}
+
 void xml_escape(struct buf *out, str value)
 {
     while (value.len) {
@@ -118,8 +123,12 @@ void xml_escape(struct buf *out, str value)
         if (value.len == 0)
             return;
         size_t len = str_utf8_len(value);
-        const char *other = replacement(value, len);
-        buf_append(out, other ? str_from(other) : str_slice(value, 0, len));
+        if (is_control(value.ptr[0])) {
+            buf_printf(out, "&#x%x;", (unsigned)value.ptr[0]);
+        } else {
+            const char *other = replacement(value, len);
+            buf_append(out, other ? str_from(other) : str_slice(value, 0, len));
+        }
         value = str_skip(value, len ? len : 1);
     }
 }

@@ -23,8 +23,9 @@ void xml_text(struct xml_writer *w, const char *name, str value); /* <name>escap
 void xml_u64(struct xml_writer *w, const char *name, uint64_t value);
 void xml_bool(struct xml_writer *w, const char *name, bool value);
 void xml_time(struct xml_writer *w, const char *name, int64_t real_ms);
-/* Escapes & < > " and the control characters that XML 1.0 can carry as references (\r \n \t); bytes that XML 1.0
- * forbids become U+FFFD. */
+/* Escapes & < > " and \t \n \r. Other control characters are written as references (&#x1;), which
+ * XML 1.0 does not allow and S3 does: a client that reads them strictly fails, and none is told
+ * another name than the one that is there. What is not UTF-8, and NUL, becomes U+FFFD. */
 void xml_escape(struct buf *out, str value);
 
 /* Reader. */

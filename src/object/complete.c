@@ -18,11 +18,11 @@ struct completion {
     enum checksum_type checksum_type;
 };
 
-/* Why AWS refuses a part, for the message. */
-static enum err bad_part(struct completion *c, uint64_t number)
+static enum err refuse_part(struct completion *c, size_t index, enum err err)
 {
-    return fail_set(&c->args->op.fail, ERR_BAD_PART, "PartNumber", "part %llu",
-                    (unsigned long long)number);
+    c->args->refused = &c->args->part[index];
+    c->args->refused_size = c->part[index].size;
+    return err;
 }
 
 static enum err part_check(struct completion *c, size_t index)
@@ -32,22 +32,20 @@ static enum err part_check(struct completion *c, size_t index)
     *part = (struct part_row){.upload_id = c->upload.id, .number = wanted->number};
     enum err err = row_get(c->tx, TABLE_part, part, c->arena);
     if (err == ERR_NOT_FOUND)
-        return bad_part(c, wanted->number);
+        return refuse_part(c, index, ERR_BAD_PART);
     TRY(err);
     if (!etag_is(wanted->etag, part->md5, 0))
-        return bad_part(c, wanted->number);
+        return refuse_part(c, index, ERR_BAD_PART);
     /* A part of an upload without a kind may have been protected by another kind than the one
      * that is kept: it was checked when it came. */
     bool is_comparable =
         c->upload.checksum_kind != CHECKSUM_NONE || part->checksum_kind == wanted->checksum_kind;
     if (wanted->checksum.len > 0 && is_comparable &&
         (part->checksum_kind != wanted->checksum_kind || !str_eq(part->checksum, wanted->checksum)))
-        return bad_part(c, wanted->number);
+        return refuse_part(c, index, ERR_BAD_PART);
     bool is_last = index + 1 == c->args->part_count;
     if (!is_last && part->size < PART_MIN_BYTES)
-        return fail_set(&c->args->op.fail, ERR_ENTITY_TOO_SMALL, "PartNumber",
-                        "part %llu has %llu bytes", (unsigned long long)part->number,
-                        (unsigned long long)part->size);
+        return refuse_part(c, index, ERR_ENTITY_TOO_SMALL);
     c->size += part->size;
     return c->size > OBJECT_MAX_BYTES ? ERR_ENTITY_TOO_LARGE : OK;
 }

@@ -74,11 +74,13 @@ struct upload_complete {
     uint64_t expected_size; /* UINT64_MAX: not given */
     bool has_checksum_type;
     enum checksum_type checksum_type;
-    enum checksum_kind checksum_kind; /* of `checksum`; CHECKSUM_NONE: not given */
-    str checksum;                     /* of the whole, as the client expects it */
-    struct object_row row;            /* out */
+    enum checksum_kind checksum_kind;     /* of `checksum`; CHECKSUM_NONE: not given */
+    str checksum;                         /* of the whole, as the client expects it */
+    struct object_row row;                /* out */
+    const struct completed_part *refused; /* out, with ERR_BAD_PART and ERR_ENTITY_TOO_SMALL */
+    uint64_t refused_size;
 };
-/* ERR_NO_SUCH_UPLOAD, ERR_BAD_PART (fail.detail names it), ERR_BAD_PART_ORDER,
+/* ERR_NO_SUCH_UPLOAD, ERR_BAD_PART (refused tells which), ERR_BAD_PART_ORDER,
  * ERR_ENTITY_TOO_SMALL, ERR_BAD_CHECKSUM ... A Complete of what was completed already answers as
  * the first did, while the object is still the one it made. */
 void upload_complete_start(struct upload_complete *complete);

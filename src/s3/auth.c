@@ -34,7 +34,8 @@ enum err s3_auth_parse(struct s3_call *call)
     TRY(sigv4_parse(&request, call->arena, &call->sig, &call->fail));
     const struct sigv4_policy policy = {.region = call->s3->options.settings->region,
                                         .now_ms = clock_real_ms()};
-    return sigv4_check(&call->sig, &request, &policy, &call->fail);
+    enum err err = sigv4_check(&call->sig, &request, &policy, &call->fail);
+    return err == ERR_BAD_REGION && call->sig_kind == SIG_V4_QUERY ? ERR_BAD_AUTH_QUERY : err;
 }
 
 enum err s3_auth_lookup(struct s3_call *call, enum view_flags flags)

@@ -15,20 +15,38 @@ enum { LIST_BUCKETS_MAX = 10000 };
 
 struct list_buckets {
     struct bucket_list_args args;
-    bool is_paged; /* asked with arguments: the answer then tells the region, too */
+    bool is_paged;     /* asked with arguments: the answer then tells the region, too */
+    bool is_elsewhere; /* filtered by another region */
     struct bucket_entry *entry;
     size_t count;
     bool is_truncated;
     char owner_name[DISPLAY_NAME_MAX + 1];
 };
 
+/* "eu-west-1": two letters, a word or more, a digit. Another region than ours has no buckets here. */
+static enum err region_filter_parse(struct s3_call *call, str region, bool *out_is_elsewhere)
+{
+    *out_is_elsewhere = region.len > 0 && !str_eq(region, call->s3->options.settings->region);
+    if (!*out_is_elsewhere)
+        return OK;
+    bool is_region = region.len > 5 && region.ptr[2] == '-' && region.ptr[region.len - 1] >= '1' &&
+                     region.ptr[region.len - 1] <= '9' && region.ptr[region.len - 2] == '-';
+    for (size_t i = 0; i + 1 < region.len; i++)
+        is_region =
+            is_region && (region.ptr[i] == '-' || (region.ptr[i] >= 'a' && region.ptr[i] <= 'z'));
+    if (is_region)
+        return OK;
+    return s3_bad_argument(call, "bucket-region", "Argument value is not a valid AWS Region",
+                           region);
+}
+
 static enum err list_buckets_parse(struct s3_call *call)
 {
     struct list_buckets *list = arena_new_of(call->arena, struct list_buckets);
     call->state = list;
     uint64_t max_count;
-    TRY(s3_count_parse(call, "max-buckets", LIST_BUCKETS_MAX, LIST_BUCKETS_MAX, &max_count));
-    if (s3_has_query(call, "max-buckets") && max_count == 0)
+    TRY(s3_count_parse(call, "max-buckets", LIST_BUCKETS_MAX, INT32_MAX, &max_count));
+    if (max_count < 1 || max_count > LIST_BUCKETS_MAX)
         return s3_bad_argument(call, "max-buckets",
                                "Argument max-buckets must be an integer between 1 and 10000",
                                s3_query(call, "max-buckets"));
@@ -36,9 +54,7 @@ static enum err list_buckets_parse(struct s3_call *call)
     list->args = (struct bucket_list_args){
         .owner = s3_call_owner(call), .prefix = s3_query(call, "prefix"), .max_count = max_count};
     str token = s3_query(call, "continuation-token"), region = s3_query(call, "bucket-region");
-    if (region.len > 0 && !str_eq(region, call->s3->options.settings->region))
-        return s3_bad_argument(call, "bucket-region",
-                               "Argument value is not a valid AWS Region of this server", region);
+    TRY(region_filter_parse(call, region, &list->is_elsewhere));
     if (token.len == 0)
         return OK;
     char *name = arena_alloc(call->arena, token.len + 1);
@@ -55,6 +71,8 @@ static enum err list_buckets_read(struct s3_call *call, enum view_flags flags)
     struct list_buckets *list = call->state;
     struct tx *tx;
     TRY(users_display_name(call->s3->options.users, list->args.owner, flags, list->owner_name));
+    if (list->is_elsewhere)
+        return OK;
     TRY(view_begin(store_engine(call->s3->options.store), flags, &tx));
     enum err err =
         bucket_list(tx, &list->args, call->arena, &list->entry, &list->count, &list->is_truncated);

@@ -12,7 +12,7 @@
 #include "s3/integrity.h"
 #include "s3/operation.h"
 
-enum { REQUEST_ID_BYTES = 16 };
+enum { REQUEST_ID_BYTES = 16, S3_DETAIL_MAX_COUNT = 4 };
 
 struct s3_loop;   /* what the calls of one loop share: s3/runner.h */
 struct s3_ingest; /* the body on its way in: s3/ingest.h */
@@ -50,6 +50,8 @@ struct s3_call {
 
     /* The answer. */
     struct fail fail;
+    struct pair detail[S3_DETAIL_MAX_COUNT]; /* further elements of the error's document */
+    size_t detail_count;
     enum err err;
     const char *error_code; /* of the answer that was sent; null: no error */
     bool is_replied;
@@ -64,6 +66,11 @@ struct s3_call {
 void s3_call_committed(struct obj_op *op, enum err result);
 /* The shared part of a change. */
 struct obj_op s3_call_op(struct s3_call *call);
+
+/* Adds an element to the document of an error that is about to be answered; name is a literal, the value lives in the arena.
+ * What is too much is left out. */
+void s3_error_detail(struct s3_call *call, const char *name, str value);
+void s3_error_detail_u64(struct s3_call *call, const char *name, uint64_t value);
 
 /* The value of a query parameter; empty when absent. */
 str s3_query(const struct s3_call *call, const char *name);

@@ -184,7 +184,24 @@ static void complete_reply(struct s3_call *call)
     s3_xml_send(call, xml);
 }
 
+static enum err complete_failed(struct s3_call *call, enum err err)
+{
+    const struct upload_complete *complete = call->state;
+    if (complete == NULL || complete->refused == NULL)
+        return err;
+    if (err == ERR_BAD_PART)
+        s3_error_detail(call, "UploadId", s3_query(call, "uploadId"));
+    if (err == ERR_ENTITY_TOO_SMALL) {
+        s3_error_detail_u64(call, "ProposedSize", complete->refused_size);
+        s3_error_detail_u64(call, "MinSizeAllowed", PART_MIN_BYTES);
+    }
+    s3_error_detail_u64(call, "PartNumber", complete->refused->number);
+    s3_error_detail(call, "ETag", complete->refused->etag);
+    return err;
+}
+
 const struct s3_handler handle_complete_multipart_upload = {.parse = complete_parse,
+                                                            .failed = complete_failed,
                                                             .read = complete_read,
                                                             .start = complete_start,
                                                             .reply = complete_reply,

@@ -177,6 +177,11 @@ static enum err get_read(struct s3_call *call, enum view_flags flags)
 
 static void reply_refused(struct s3_call *call, struct get *get)
 {
+    if (get->verdict == ERR_BAD_RANGE)
+        s3_error_detail_u64(call, "ActualObjectSize", get->row.size);
+    if (get->verdict == ERR_BAD_PART_NUMBER)
+        s3_error_detail_u64(call, "ActualPartCount",
+                            get->row.part_count > 0 ? get->row.part_count : 1);
     if (get->verdict != ERR_NOT_MODIFIED) {
         s3_reply_error(call, get->verdict);
         return;
@@ -204,7 +209,7 @@ static void reply_part(struct s3_call *call, const struct get *get)
 {
     enum checksum_kind kind = (enum checksum_kind)get->row.checksum_kind;
     http_reply_header_u64(call->x, "x-amz-mp-parts-count", get->row.part_count);
-    if (!get->shows_checksum || kind == CHECKSUM_NONE ||
+    if (!get->shows_checksum || get->row.checksum_type != CHECKSUM_COMPOSITE ||
         get->part.checksum.len != checksum_size(kind))
         return;
     http_reply_header(call->x, s3_checksum_header(kind),
@@ -347,8 +352,9 @@ static enum err attributes_read(struct s3_call *call, enum view_flags flags)
 static void xml_checksum(struct s3_call *call, struct xml_writer *w, const struct object_row *row)
 {
     xml_open(w, "Checksum");
+    /* Here alone AWS leaves the number of parts out of a composite one. */
     xml_text(w, s3_checksum_element((enum checksum_kind)row->checksum_kind),
-             s3_checksum_text(call->arena, row));
+             arena_base64(call->arena, row->checksum.ptr, row->checksum.len));
     xml_text(w, "ChecksumType", str_from(s3_checksum_type_name(row->checksum_type)));
     xml_close(w);
 }
@@ -363,7 +369,7 @@ static void xml_parts(struct s3_call *call, struct xml_writer *w,
     bool has_parts = attributes->part_count > 0 && attributes->part[0].checksum.len > 0 &&
                      row->checksum_kind != CHECKSUM_NONE &&
                      row->checksum_type == CHECKSUM_COMPOSITE;
-    if (has_parts || row->checksum_type == CHECKSUM_FULL_OBJECT) {
+    if (has_parts) {
         xml_u64(w, "PartNumberMarker", attributes->marker);
         xml_u64(w, "NextPartNumberMarker",
                 attributes->part_count > 0 ? attributes->part[attributes->part_count - 1].number

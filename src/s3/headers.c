@@ -216,6 +216,12 @@ static enum err tags_parse(struct s3_call *call, struct object_row *row)
     return OK;
 }
 
+static bool is_redirect(str location)
+{
+    return str_has_prefix(location, STR("/")) || str_has_prefix(location, STR("http://")) ||
+           str_has_prefix(location, STR("https://"));
+}
+
 enum err s3_object_headers_parse(struct s3_call *call, struct object_row *row)
 {
     TRY(s3_unserved_headers_check(call));
@@ -226,6 +232,8 @@ enum err s3_object_headers_parse(struct s3_call *call, struct object_row *row)
     row->cache_control = kept_header(call, "cache-control");
     row->expires = kept_header(call, "expires");
     row->website_redirect = kept_header(call, "x-amz-website-redirect-location");
+    if (row->website_redirect.len > 0 && !is_redirect(row->website_redirect))
+        return ERR_BAD_REDIRECT;
     TRY(metadata_parse(call, &row->metadata));
     TRY(tags_parse(call, row));
     return s3_storage_class_parse(call, &row->storage_class);
@@ -284,11 +292,14 @@ void s3_object_headers_reply(struct s3_call *call, const struct object_row *row,
 
 /* ---- Conditions ---- */
 
+/* 0 means no condition, so the first second of 1970 is said by its first millisecond. */
 static int64_t date_header(struct s3_call *call, const char *prefix, const char *name)
 {
     int64_t ms;
     str text = s3_header(call, arena_printf(call->arena, "%s%s", prefix, name).ptr);
-    return text.len > 0 && clock_parse_http(text, &ms) == OK ? ms : 0;
+    if (text.len == 0 || clock_parse_http(text, &ms) != OK)
+        return 0;
+    return ms != 0 ? ms : 1;
 }
 
 enum err s3_conditions_parse(struct s3_call *call, const char *prefix, struct conditions *out)
@@ -329,6 +340,17 @@ enum err s3_write_conditions_parse(struct s3_call *call, struct conditions *out)
 
 /* ---- Ranges ---- */
 
+/* A position of any number of digits: one that no number here can hold is behind every end. */
+static bool parse_position(str text, uint64_t *out)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return false;
+    if (str_to_u64(text, out) != OK)
+        *out = UINT64_MAX;
+    return true;
+}
+
 static bool parse_bounds(str spec, bool *has_first, uint64_t *first, bool *has_last, uint64_t *last)
 {
     str left, right;
@@ -338,9 +360,7 @@ static bool parse_bounds(str spec, bool *has_first, uint64_t *first, bool *has_l
     right = str_trim(right);
     *has_first = left.len > 0;
     *has_last = right.len > 0;
-    if (*has_first && str_to_u64(left, first) != OK)
-        return false;
-    if (*has_last && str_to_u64(right, last) != OK)
+    if (!parse_position(left, first) || !parse_position(right, last))
         return false;
     return *has_first || *has_last;
 }

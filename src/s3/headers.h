@@ -22,10 +22,10 @@ enum err s3_conditions_parse(struct s3_call *call, const char *prefix, struct co
 /* Of writes: only If-Match with a tag, and If-None-Match: *. Others: ERR_NOT_IMPLEMENTED. */
 enum err s3_write_conditions_parse(struct s3_call *call, struct conditions *out);
 
-/* A range against a size (RFC 9110 section 14): false when there is none to honour (absent,
+/* A range against a size (RFC 9110 section 14): the whole when there is none to honour (absent,
  * malformed, several). ERR_BAD_RANGE when it is not satisfiable. */
 struct s3_range {
-    bool is_partial;
+    bool is_partial; /* else first and length are those of the whole */
     uint64_t first, length;
 };
 enum err s3_range_resolve(str header, uint64_t size, struct s3_range *out);

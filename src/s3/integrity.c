@@ -186,15 +186,32 @@ digest_set s3_integrity_digests(const struct s3_call *call)
     return wanted;
 }
 
+static enum err payload_mismatch(struct s3_call *call, const struct digest *digest)
+{
+    s3_error_detail(call, "ClientComputedContentSHA256",
+                    arena_hex(call->arena, call->sig.payload_hash, SHA256_SIZE));
+    s3_error_detail(call, "S3ComputedContentSHA256",
+                    arena_hex(call->arena, digest->value[CHECKSUM_SHA256], SHA256_SIZE));
+    return ERR_PAYLOAD_MISMATCH;
+}
+
+static enum err digest_mismatch(struct s3_call *call, const struct digest *digest)
+{
+    s3_error_detail(call, "ExpectedDigest", s3_header(call, "content-md5"));
+    s3_error_detail(call, "CalculatedDigest",
+                    arena_base64(call->arena, digest->md5_value, MD5_SIZE));
+    return ERR_BAD_DIGEST;
+}
+
 enum err s3_integrity_check(struct s3_call *call, const struct digest *digest)
 {
     const struct s3_integrity *integrity = &call->integrity;
     bool is_signed = call->sig_kind == SIG_V4_HEADER || call->sig_kind == SIG_V4_QUERY;
     if (is_signed && call->sig.payload == PAYLOAD_HASHED &&
         memcmp(digest->value[CHECKSUM_SHA256], call->sig.payload_hash, SHA256_SIZE) != 0)
-        return ERR_PAYLOAD_MISMATCH;
+        return payload_mismatch(call, digest);
     if (integrity->has_md5 && memcmp(digest->md5_value, integrity->md5, MD5_SIZE) != 0)
-        return ERR_BAD_DIGEST;
+        return digest_mismatch(call, digest);
     if (integrity->kind == CHECKSUM_NONE)
         return OK;
     if (!integrity->has_value)

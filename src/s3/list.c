@@ -70,11 +70,11 @@ static enum err continuation_parse(struct s3_call *call, struct listing *list)
 {
     list->args.after = s3_query(call, "start-after");
     str token = s3_query(call, "continuation-token");
-    if (token.len == 0)
+    if (!s3_has_query(call, "continuation-token"))
         return OK;
     char *key = arena_alloc(call->arena, token.len + 1);
     size_t len;
-    if (base64_decode(token, key, &len) != OK || len > KEY_MAX_BYTES)
+    if (token.len == 0 || base64_decode(token, key, &len) != OK || len > KEY_MAX_BYTES)
         return s3_bad_argument(call, "continuation-token",
                                "The continuation token provided is incorrect", token);
     list->args.after = str_of(key, len);

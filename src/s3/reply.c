@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/encode.h"
 #include "base/mem.h"
 #include "object/conditions.h"
@@ -140,6 +141,21 @@ static str failed_condition(const struct s3_call *call)
     return (str){0};
 }
 
+/* What a person with a wrong clock, or an old link, needs to see. */
+static void time_specifics(const struct s3_call *call, struct xml_writer *w, enum err err)
+{
+    int64_t now_ms = clock_real_ms();
+    if (err == ERR_CLOCK_SKEW) {
+        xml_text(w, "RequestTime", call->sig.timestamp);
+        xml_time(w, "ServerTime", now_ms);
+        xml_u64(w, "MaxAllowedSkewMilliseconds", SIGV4_SKEW_MS);
+        return;
+    }
+    xml_u64(w, "X-Amz-Expires", (uint64_t)call->sig.expires_s);
+    xml_time(w, "Expires", call->sig.time_ms + call->sig.expires_s * 1000);
+    xml_time(w, "ServerTime", now_ms);
+}
+
 static void error_specifics(struct s3_call *call, struct xml_writer *w, enum err err)
 {
     switch ((int)err) {
@@ -176,6 +192,20 @@ static void error_specifics(struct s3_call *call, struct xml_writer *w, enum err
     case ERR_NO_SUCH_ACCESS_KEY:
         xml_text(w, "AWSAccessKeyId", call->sig.access_key);
         break;
+    case ERR_NO_SUCH_UPLOAD:
+        xml_text(w, "UploadId", s3_query(call, "uploadId"));
+        break;
+    case ERR_KEY_TOO_LONG:
+        xml_u64(w, "Size", call->key.len);
+        xml_u64(w, "MaxSizeAllowed", KEY_MAX_BYTES);
+        break;
+    case ERR_BAD_RANGE:
+        xml_text(w, "RangeRequested", s3_header(call, "range"));
+        break;
+    case ERR_CLOCK_SKEW:
+    case ERR_SIGNATURE_EXPIRED:
+        time_specifics(call, w, err);
+        break;
     case ERR_BAD_PART_NUMBER:
         xml_text(w, "PartNumberRequested", s3_query(call, "partNumber"));
         break;
@@ -198,6 +228,8 @@ static void error_document(struct s3_call *call, struct s3_xml *xml, enum err er
     xml_text(w, "Code", str_from(errors[err].code));
     xml_text(w, "Message", str_from(has_own ? call->fail.detail : errors[err].message));
     error_specifics(call, w, err);
+    for (size_t i = 0; i < call->detail_count; i++)
+        xml_text(w, call->detail[i].name.ptr, call->detail[i].value);
     xml_text(w, "Resource", call->request->path);
     xml_text(w, "RequestId", str_of(call->request_id, REQUEST_ID_BYTES));
     xml_text(w, "HostId", STR("pail"));

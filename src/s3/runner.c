@@ -312,6 +312,17 @@ enum err s3_bad_argument(struct s3_call *call, const char *name, const char *why
     return fail_set(&call->fail, ERR_BAD_ARGUMENT, name, "%s", why);
 }
 
+void s3_error_detail(struct s3_call *call, const char *name, str value)
+{
+    if (call->detail_count < S3_DETAIL_MAX_COUNT)
+        call->detail[call->detail_count++] = (struct pair){.name = str_from(name), .value = value};
+}
+
+void s3_error_detail_u64(struct s3_call *call, const char *name, uint64_t value)
+{
+    s3_error_detail(call, name, arena_printf(call->arena, "%llu", (unsigned long long)value));
+}
+
 str s3_call_owner(const struct s3_call *call)
 {
     if (call->identity.kind != IDENTITY_ANONYMOUS)

@@ -1,4 +1,5 @@
-/* Aim: what the writer writes the reader reads back; hostile and broken documents are refused; each limit holds at its edge. */
+/* Aim: what the writer writes the reader reads back; hostile and broken documents are refused;
+ * each limit holds at its edge. */
 #include "codec/xml.h"
 
 #include "../unit.h"
@@ -34,7 +35,7 @@ static void test_escape(void **state)
     } cases[] = {
         {STR_INIT("\r\n\t"), STR_INIT("&#13;&#10;&#9;")},
         {STR_INIT("a\0b\x01\x1f"), STR_INIT("a\xef\xbf\xbd"
-                                            "b\xef\xbf\xbd\xef\xbf\xbd")},
+                                            "b&#x1;&#x1f;")},
         {STR_INIT("\x7f\xc2\x80"), STR_INIT("\x7f\xc2\x80")},
         {STR_INIT("\xef\xbf\xbe\xef\xbf\xbf"), STR_INIT("\xef\xbf\xbd\xef\xbf\xbd")},
         {STR_INIT("\xff\xc3"), STR_INIT("\xef\xbf\xbd\xef\xbf\xbd")},
@@ -48,7 +49,8 @@ static void test_escape(void **state)
     }
 }
 
-/* Any bytes become a document that can be read, and what XML can carry comes back as it was. */
+/* Any bytes but control characters (which S3 writes as references that XML 1.0 does not know)
+ * become a document that can be read, and what XML can carry comes back as it was. */
 static void test_escape_round_trip(void **state)
 {
     (void)state;
@@ -61,6 +63,9 @@ static void test_escape_round_trip(void **state)
         bool carried = round % 2;
         for (size_t i = 0; carried && i < len; i++)
             bytes[i] = "\t\n\r <>&\"'az]"[unit_random_below(&random, 12)];
+        for (size_t i = 0; !carried && i < len; i++)
+            if (bytes[i] > 0 && bytes[i] < ' ')
+                bytes[i] = 0;
         BUF_SCOPED struct buf out;
         buf_init(&out, 10000);
         struct xml_writer w;
