@@ -210,6 +210,22 @@ static void test_lines_appear_in_time(void **state)
     arena_free(arena);
 }
 
+/* Lines that came while a write was under way follow it by themselves. */
+static void test_lines_behind_a_write(void **state)
+{
+    struct fixture *f = *state;
+    enum { LINES = 600 };
+    set_target(f, f->path, ACCESS_LOG_TEXT);
+    /* The loop does not run yet, so the first write that begins does not end before all lines are here. */
+    for (int i = 0; i < LINES; i++)
+        add(f, "/b/k", "k");
+    run_loop_for(f, 150 * 1000);
+    struct arena *arena = arena_new(1 << 20);
+    str line[LINES + 1];
+    assert_int_equal(read_lines(f, arena, line, COUNT_OF(line)), LINES);
+    arena_free(arena);
+}
+
 struct burst {
     struct fixture *f;
     struct task task;
@@ -311,6 +327,7 @@ int main(void)
         CASE(test_json_line),
         CASE(test_signatures_are_left_out),
         CASE(test_lines_appear_in_time),
+        CASE(test_lines_behind_a_write),
         CASE(test_burst),
         CASE(test_full_disk),
         CASE(test_too_much_at_once),

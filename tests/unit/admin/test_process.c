@@ -41,7 +41,10 @@ static void test_memory(void **state)
 static void test_open_files(void **state)
 {
     (void)state;
-    int64_t before = value_of("process_open_fds");
+    int64_t before = value_of("process_open_fds"), counted = 0;
+    for (int i = 0; i < 1024; i++)
+        counted += fcntl(i, F_GETFD) >= 0;
+    assert_int_equal(before, counted);
     int fd[3];
     for (size_t i = 0; i < COUNT_OF(fd); i++)
         fd[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
