@@ -184,8 +184,9 @@ void http_body_read(struct http_exchange *x, struct http_sink *sink)
     x->body_read_bytes = BODY_READ_BYTES;
     if (c->frame.is_chunked)
         c->frame.chunked.trailer = arena_alloc(x->arena, CHUNKED_TRAILER_MAX);
-    /* RFC 9110 10.1.1: not needed when the body has begun to come. */
-    if (x->request.expects_continue && !c->frame.is_complete && c->input.len == 0 && !x->is_lost)
+    /* RFC 9110 10.1.1: not needed when the body has begun to come. Before an empty body it is said all the same: the AWS
+     * CLI takes any other first answer for a refusal, and misreads the next one on that connection. */
+    if (x->request.expects_continue && c->input.len == 0 && !x->is_lost)
         x->interim = STR("HTTP/1.1 100 Continue\r\n\r\n");
     x->is_continue_done = true;
     c->progress_us = loop_now_us(c->server->loop);

@@ -121,11 +121,12 @@ static bool must_close(const struct http_connection *c, const struct http_exchan
         return true;
     if (c->server->is_draining)
         return true;
-    if (c->frame.is_complete)
-        return false;
-    /* A client that was not told to continue may send its body or the next request: nobody can tell (RFC 9110 10.1.1). */
+    /* A client that was not told to continue may send its body or the next request: nobody can tell (RFC 9110 10.1.1). Where
+     * there is no body, it is the AWS CLI that cannot: after a refusal it misreads the next answer. */
     if (x->request.expects_continue && !x->is_continue_done)
         return true;
+    if (c->frame.is_complete)
+        return false;
     return !c->frame.is_chunked && c->frame.left > c->server->limits.drain_max_bytes;
 }
 
