@@ -1,0 +1,373 @@
+/* A store that lives through many crashes: at each named place, with any part of what was not synced lost. After each one every
+ * acknowledged update is there, none is there by half, none that came before another one is missing, and extents have the bytes they were
+ * given. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <pthread.h>
+#include <cmocka.h>
+
+#include "crash_io.h"
+#include "store/local/local_engine.h"
+
+#define assert_ok(actual) assert_string_equal(err_name(actual), "OK")
+
+enum {
+    LIVES = 12,
+    UPDATES_A_LIFE = 300,
+    IN_FLIGHT = 8,
+    KEYS = 40,        /* objects, overwritten again and again */
+    LAG = 50,         /* updates after which a row is deleted */
+    EXTENT_STEP = 32, /* updates that come with an extent */
+    BODY_MAX = 9000,
+    EXTENT_BYTES = 300000,
+    SEGMENT_BYTES = 64 << 10,
+    ARENA_CAP = 256 << 20,
+};
+
+static const char *const places[] = {
+    "log.written",     "log.synced",    "log.sealed",    "segment.filled",
+    "segment.retired", "extent.synced", "extent.linked", "at the end",
+};
+enum { PLACE_COUNT = sizeof(places) / sizeof(places[0]) };
+
+static void fill(void *dst, size_t len, uint64_t seed)
+{
+    unsigned char *at = dst;
+    uint64_t x = (seed + 1) * 0x9E3779B97F4A7C15u;
+    for (size_t i = 0; i < len; i++) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        at[i] = (unsigned char)(x >> 24);
+    }
+}
+
+static size_t body_length(uint64_t i)
+{
+    return (size_t)(i * 797 % BODY_MAX);
+}
+
+static struct engine *open_engine(const char *path, const struct io *io)
+{
+    struct fail fail = {0};
+    struct engine *engine = NULL;
+    struct local_options options = {.data_dir = path, .segment_bytes = SEGMENT_BYTES, .io = io};
+    if (local_engine_open(&options, &engine, &fail) != OK) {
+        (void)fprintf(stderr, "open: %s\n", fail.detail);
+        return NULL;
+    }
+    return engine;
+}
+
+/* ---- The process that will die ---- */
+
+struct step {
+    struct update update;
+    struct worker *worker;
+    uint64_t number;
+    struct extent_row extent; /* id 0: none */
+    struct arena *arena;
+    bool is_free;
+};
+
+struct worker {
+    struct engine *engine;
+    int acknowledged; /* pipe: numbers of updates that were answered */
+    pthread_mutex_t mutex;
+    pthread_cond_t has_free;
+    struct step step[IN_FLIGHT];
+};
+
+static enum err put_parts(struct tx *tx, uint64_t i)
+{
+    char text[16];
+    fill(text, sizeof(text), i);
+    struct part_row row = {.upload_id = 1, .number = i, .size = i * 7};
+    TRY(row_put(tx, TABLE_part, &row));
+    row = (struct part_row){.upload_id = 2, .number = i, .md5 = str_of(text, sizeof(text))};
+    TRY(row_put(tx, TABLE_part, &row));
+    row = (struct part_row){.upload_id = 3, .number = i};
+    TRY(row_put(tx, TABLE_part, &row));
+    if (i < LAG)
+        return OK;
+    row.number = i - LAG;
+    return row_delete(tx, TABLE_part, &row);
+}
+
+static enum err apply_step(struct update *update, struct tx *tx)
+{
+    static char body[BODY_MAX]; /* one update is applied at a time */
+    struct step *step = (struct step *)(void *)update;
+    uint64_t i = step->number, key = i % KEYS;
+    TRY(put_parts(tx, i));
+    struct object_row object = {
+        .bucket_id = 1,
+        .key = str_of(&key, sizeof(key)),
+        .size = i,
+        .body = {.bytes = body, .length = body_length(i)},
+    };
+    fill(body, body_length(i), i);
+    TRY(row_put(tx, TABLE_object, &object));
+    if (step->extent.id)
+        TRY(row_put(tx, TABLE_extent, &step->extent));
+    struct usage_row usage = {.bucket_id = 1};
+    enum err err = row_get(tx, TABLE_usage, &usage, step->arena);
+    if (err != OK && err != ERR_NOT_FOUND)
+        return err;
+    usage.object_count++;
+    return row_put(tx, TABLE_usage, &usage);
+}
+
+static void answered(struct update *update, enum err result)
+{
+    struct step *step = (struct step *)(void *)update;
+    struct worker *worker = step->worker;
+    if (result != OK || write(worker->acknowledged, &step->number, sizeof(step->number)) < 0)
+        _exit(3);
+    pthread_mutex_lock(&worker->mutex);
+    step->is_free = true;
+    pthread_cond_signal(&worker->has_free);
+    pthread_mutex_unlock(&worker->mutex);
+}
+
+static struct step *wait_for_step(struct worker *worker)
+{
+    struct step *found = NULL;
+    pthread_mutex_lock(&worker->mutex);
+    for (;;) {
+        for (size_t i = 0; i < IN_FLIGHT && !found; i++)
+            if (worker->step[i].is_free)
+                found = &worker->step[i];
+        if (found)
+            break;
+        pthread_cond_wait(&worker->has_free, &worker->mutex);
+    }
+    found->is_free = false;
+    pthread_mutex_unlock(&worker->mutex);
+    return found;
+}
+
+static void store_extent(struct step *step)
+{
+    struct engine *engine = step->worker->engine;
+    struct extent_writer *writer;
+    char *bytes = mem_alloc_aligned(4096, EXTENT_BYTES);
+    size_t block = extent_block_size(engine);
+    fill(bytes, EXTENT_BYTES, step->number);
+    if (extent_begin(engine, EXTENT_BYTES, &writer) != OK)
+        _exit(4);
+    for (size_t at = 0; at < EXTENT_BYTES; at += block)
+        if (extent_write(writer, bytes + at, EXTENT_BYTES - at < block ? EXTENT_BYTES - at : block,
+                         at) != OK)
+            _exit(5);
+    if (extent_seal(writer, EXTENT_BYTES, step->arena, &step->extent) != OK)
+        _exit(6);
+    mem_free(bytes);
+    step->extent.created_ms = step->number; /* tells what is in it */
+}
+
+static void live_and_die(const char *path, int acknowledged, uint64_t first, uint64_t seed)
+{
+    struct worker worker = {.engine = open_engine(path, &crash_io),
+                            .acknowledged = acknowledged,
+                            .mutex = PTHREAD_MUTEX_INITIALIZER,
+                            .has_free = PTHREAD_COND_INITIALIZER};
+    if (!worker.engine)
+        _exit(2);
+    for (size_t i = 0; i < IN_FLIGHT; i++)
+        worker.step[i] = (struct step){.update = {.apply = apply_step, .done = answered},
+                                       .worker = &worker,
+                                       .arena = arena_new(ARENA_CAP),
+                                       .is_free = true};
+    for (uint64_t i = first; i < first + UPDATES_A_LIFE; i++) {
+        struct step *step = wait_for_step(&worker);
+        arena_reset(step->arena);
+        step->number = i;
+        step->extent = (struct extent_row){0};
+        if (i % EXTENT_STEP == 0)
+            store_extent(step);
+        catalog_update(worker.engine, &step->update);
+    }
+    (void)seed;
+    crash_now();
+}
+
+/* ---- The process that looks ---- */
+
+struct checked {
+    struct engine *engine;
+    struct tx *tx;
+    struct arena *arena;
+    uint64_t count; /* updates that are there: 0 to count - 1 */
+};
+
+static bool has_part(struct checked *checked, uint64_t upload_id, uint64_t number,
+                     struct part_row *out_row)
+{
+    *out_row = (struct part_row){.upload_id = upload_id, .number = number};
+    enum err err = row_get(checked->tx, TABLE_part, out_row, checked->arena);
+    if (err != ERR_NOT_FOUND)
+        assert_ok(err);
+    return err == OK;
+}
+
+static void check_parts(struct checked *checked, uint64_t end)
+{
+    struct part_row row;
+    for (uint64_t i = 0; i < end; i++) {
+        bool is_there = i < checked->count;
+        assert_int_equal(has_part(checked, 1, i, &row), is_there);
+        if (is_there)
+            assert_int_equal(row.size, i * 7);
+        assert_int_equal(has_part(checked, 2, i, &row), is_there);
+        if (is_there) {
+            char text[16];
+            fill(text, sizeof(text), i);
+            assert_int_equal(row.md5.len, sizeof(text));
+            assert_memory_equal(row.md5.ptr, text, sizeof(text));
+        }
+        assert_int_equal(has_part(checked, 3, i, &row), is_there && i + LAG >= checked->count);
+    }
+}
+
+static void check_objects(struct checked *checked)
+{
+    static char expected[BODY_MAX], actual[BODY_MAX];
+    for (uint64_t key = 0; key < KEYS; key++) {
+        struct object_row row = {.bucket_id = 1, .key = str_of(&key, sizeof(key))};
+        enum err err = row_get(checked->tx, TABLE_object, &row, checked->arena);
+        if (key >= checked->count) {
+            assert_string_equal(err_name(err), "NOT_FOUND");
+            continue;
+        }
+        assert_ok(err);
+        uint64_t newest = (checked->count - 1 - key) / KEYS * KEYS + key;
+        assert_int_equal(row.size, newest);
+        assert_int_equal(row.body.length, body_length(newest));
+        fill(expected, body_length(newest), newest);
+        assert_ok(blob_read(checked->tx, &row.body, actual));
+        assert_memory_equal(actual, expected, body_length(newest));
+    }
+}
+
+static void check_extent(struct checked *checked, const struct extent_row *row, uint64_t number)
+{
+    struct extent_reader *reader;
+    size_t room = 2 * extent_block_size(checked->engine);
+    char *expected = arena_alloc(checked->arena, EXTENT_BYTES);
+    char *dst = arena_alloc(checked->arena, room);
+    assert_int_equal(row->length, EXTENT_BYTES);
+    fill(expected, EXTENT_BYTES, number);
+    assert_ok(extent_open(checked->engine, row, VIEW_WAIT, &reader));
+    for (size_t at = 0; at < EXTENT_BYTES;) {
+        str data;
+        assert_ok(extent_read(reader, at, dst, room, VIEW_WAIT, &data));
+        assert_memory_equal(data.ptr, expected + at, data.len);
+        at += data.len;
+    }
+    extent_close(reader);
+}
+
+static void check_extents(struct checked *checked)
+{
+    struct extent_row from = {0}, row;
+    struct cursor *cursor;
+    enum err err;
+    uint64_t count = 0;
+    assert_ok(cursor_open(checked->tx, TABLE_extent, &from, 0, &cursor));
+    for (; (err = cursor_next(cursor, &row)) == OK; count++)
+        check_extent(checked, &row, row.created_ms);
+    assert_string_equal(err_name(err), "NOT_FOUND");
+    cursor_close(cursor);
+    assert_int_equal(count, (checked->count + EXTENT_STEP - 1) / EXTENT_STEP);
+}
+
+static enum err drop_orphan(void *context, uint64_t id)
+{
+    struct checked *checked = context;
+    struct extent_row row = {.id = id};
+    enum err err = row_get(checked->tx, TABLE_extent, &row, checked->arena);
+    return err == ERR_NOT_FOUND ? extent_drop(checked->engine, id) : err;
+}
+
+/* How many updates the store holds, after everything was compared. */
+static uint64_t check_store(const char *path, uint64_t acknowledged, uint64_t end)
+{
+    struct checked checked = {.engine = open_engine(path, NULL), .arena = arena_new(ARENA_CAP)};
+    assert_non_null(checked.engine);
+    assert_ok(view_begin(checked.engine, VIEW_WAIT, &checked.tx));
+    struct usage_row usage = {.bucket_id = 1};
+    enum err err = row_get(checked.tx, TABLE_usage, &usage, checked.arena);
+    if (err != ERR_NOT_FOUND)
+        assert_ok(err);
+    checked.count = usage.object_count;
+    assert_true(checked.count >= acknowledged && checked.count <= end);
+    check_parts(&checked, end);
+    check_objects(&checked);
+    check_extents(&checked);
+    assert_ok(extent_each(checked.engine, drop_orphan, &checked));
+    view_end(checked.tx);
+    engine_close(checked.engine);
+    arena_free(checked.arena);
+    return checked.count;
+}
+
+/* One life: from update `first` on. Returns how many there are afterwards. */
+static uint64_t one_life(const char *path, uint64_t first, const char *place, unsigned nth,
+                         uint64_t seed)
+{
+    int pipes[2], status;
+    uint64_t number, acknowledged = first;
+    assert_int_equal(pipe(pipes), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        close(pipes[0]);
+        crash_at(place, nth, seed);
+        live_and_die(path, pipes[1], first, seed);
+    }
+    close(pipes[1]);
+    while (read(pipes[0], &number, sizeof(number)) == (ssize_t)sizeof(number))
+        if (number + 1 > acknowledged)
+            acknowledged = number + 1;
+    close(pipes[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    return check_store(path, acknowledged, first + UPDATES_A_LIFE);
+}
+
+static void store_outlives_crashes(void **state)
+{
+    (void)state;
+    char path[256], command[300];
+    const char *parent = getenv("TMPDIR");
+    uint64_t seed = 1;
+    for (size_t place = 0; place < PLACE_COUNT; place++) {
+        (void)snprintf(path, sizeof(path), "%s/pail-crash-XXXXXX", parent ? parent : "/tmp");
+        assert_non_null(mkdtemp(path));
+        uint64_t count = 0;
+        for (unsigned life = 0; life < LIVES; life++) {
+            /* Mostly early, so that lives are short; now and then at the very first time. */
+            unsigned nth = life * life % 23;
+            count = one_life(path, count, places[place], nth, seed++);
+        }
+        assert_true(count > 0 || strncmp(places[place], "segment", 7) == 0);
+        (void)snprintf(command, sizeof(command), "rm -rf '%s'", path);
+        assert_int_equal(system(command), 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(store_outlives_crashes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
