@@ -132,11 +132,22 @@ static str kept_header(struct s3_call *call, const char *name)
     return s3_header(call, name);
 }
 
+static bool names_aws_chunked(str list)
+{
+    str item;
+    while (list.len > 0) {
+        (void)str_cut(list, ',', &item, &list);
+        if (str_eq_nocase(str_trim(item), STR("aws-chunked")))
+            return true;
+    }
+    return false;
+}
+
 /* "aws-chunked" is the transport's, not the object's. */
 static str content_encoding(struct s3_call *call)
 {
     str rest = s3_header(call, "content-encoding"), item;
-    if (str_find(rest, STR("aws-chunked")) < 0)
+    if (!names_aws_chunked(rest))
         return rest;
     struct buf kept;
     buf_init(&kept, rest.len + 1);
