@@ -36,7 +36,7 @@ class Mode:
 
 MODES = {
     "smoke": Mode("smoke", 1, 0.3, 100, 1, 8 * MIB, 2000, 100),
-    "quick": Mode("quick", 3, 1.5, 10000, 4, 256 * MIB, 100_000, 10_000),
+    "quick": Mode("quick", 3, 1.2, 10000, 4, 256 * MIB, 100_000, 10_000),
     "full": Mode("full", 5, 3, 10000, 4, 1024 * MIB, 1_000_000, 10_000),
 }
 
@@ -61,6 +61,14 @@ class Row:
         if self.at_least is not None:
             return self.value >= self.at_least
         return None
+
+    @property
+    def remarks(self):
+        """The note, and how far the rounds lie apart where that is much: then the figure says little."""
+        if not self.rounds or max(self.rounds) <= 1.5 * min(self.rounds):
+            return self.note
+        scatter = f"rounds from {min(self.rounds):.2f} to {max(self.rounds):.2f}"
+        return f"{self.note}; {scatter}" if self.note else scatter
 
 
 def median(values):
