@@ -10,10 +10,10 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "app/notify.h"
+#include "app/settings_value.h"
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
@@ -24,6 +24,19 @@ enum { JANITOR_MS = 1000, WATCH_MS = 5000, CERTIFICATE_MS = 2000, RELOAD_ARENA_B
 
 /* ---- Reload ---- */
 
+static void free_arena(void *context)
+{
+    arena_free(context);
+}
+
+static bool are_equal(const struct settings *a, const struct settings *b, struct arena *arena)
+{
+    for (size_t i = 0; i < SETTINGS_COUNT; i++)
+        if (!setting_is_equal(&settings_table[i], a, b, arena))
+            return false;
+    return true;
+}
+
 /* Takes over what may change, and tells what may not. The arena of the new values is kept while one of them is in use. */
 static void take_settings(struct server *server, const struct settings_loaded *fresh,
                           struct arena *arena)
@@ -33,12 +46,12 @@ static void take_settings(struct server *server, const struct settings_loaded *f
     const str *sentence = settings_take_reloadable(&server->settings, fresh, arena, &count);
     for (size_t i = 0; i < count; i++)
         log_event(LOG_WARN, "settings", arena_str(arena, sentence[i]).ptr);
-    if (memcmp(&before, &server->settings.values, sizeof(before)) == 0) {
+    if (are_equal(&before, &server->settings.values, arena)) {
         arena_free(arena);
         return;
     }
     if (server->kept)
-        arena_on_reset(arena, (void (*)(void *))arena_free, server->kept);
+        arena_on_reset(arena, free_arena, server->kept);
     server->kept = arena;
 }
 
