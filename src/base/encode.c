@@ -13,22 +13,34 @@ void hex_encode(const void *src, size_t len, char *dst)
     }
 }
 
-static int hex_value(char c)
+/* A table, because the digits of signatures are random, and so would be branches on them. 16
+ * stands for what is no digit. */
+static uint8_t hex_value(char c)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    enum { NONE = 16 };
+    static const uint8_t value[256] = {
+#define DIGIT(digit, number) [digit] = (number) + 1
+        DIGIT('0', 0),  DIGIT('1', 1),  DIGIT('2', 2),  DIGIT('3', 3),  DIGIT('4', 4),
+        DIGIT('5', 5),  DIGIT('6', 6),  DIGIT('7', 7),  DIGIT('8', 8),  DIGIT('9', 9),
+        DIGIT('a', 10), DIGIT('b', 11), DIGIT('c', 12), DIGIT('d', 13), DIGIT('e', 14),
+        DIGIT('f', 15), DIGIT('A', 10), DIGIT('B', 11), DIGIT('C', 12), DIGIT('D', 13),
+        DIGIT('E', 14), DIGIT('F', 15),
+#undef DIGIT
+    };
+    uint8_t found = value[(unsigned char)c];
+    return found == 0 ? NONE : (uint8_t)(found - 1);
 }
 
 enum err hex_decode(str text, void *dst)
 {
     unsigned char *byte = dst;
+    unsigned seen = 0;
     if (text.len % 2)
         return ERR_BAD_INPUT;
     for (size_t i = 0; i < text.len; i++)
-        if (hex_value(text.ptr[i]) < 0)
-            return ERR_BAD_INPUT;
+        seen |= hex_value(text.ptr[i]);
+    if (seen > 15)
+        return ERR_BAD_INPUT;
     for (size_t i = 0; i < text.len; i += 2)
         byte[i / 2] = (unsigned char)(hex_value(text.ptr[i]) << 4 | hex_value(text.ptr[i + 1]));
     return OK;

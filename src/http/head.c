@@ -1,4 +1,5 @@
-/* The request head parser. It reads downwards: lines, request line, target, fields, and what the fields mean for framing. */
+/* The request head parser. It reads downwards: lines, request line, target, fields, and what the
+ * fields mean for framing. */
 #include "http/head.h"
 
 #include <string.h>
@@ -110,7 +111,8 @@ static enum err parse_target(str target, struct http_request *request)
     return OK;
 }
 
-/* A space in the target shows as a target that ends later: the version is what follows the last space. */
+/* A space in the target shows as a target that ends later: the version is what follows the last
+ * space. */
 static enum err parse_request_line(str line, struct http_request *request)
 {
     str rest;
@@ -131,7 +133,8 @@ static enum err parse_field(str line, struct pair *out_field)
     size_t len = 0;
     while (len < line.len && http_is_token_char((unsigned char)line.ptr[len]))
         len++;
-    /* A folded line begins with a space and a space before the colon ends the name: both fail here. */
+    /* A folded line begins with a space and a space before the colon ends the name: both fail
+     * here. */
     if (len == 0 || len == line.len || line.ptr[len] != ':')
         return ERR_BAD_REQUEST;
     str value = str_trim(str_skip(line, len + 1));
@@ -172,8 +175,12 @@ static enum err on_host(struct http_request *request, struct framing *seen, str 
     if (seen->has_host || !http_is_host(value))
         return ERR_BAD_REQUEST;
     seen->has_host = true;
-    if (request->host.len == 0) /* the authority of the target comes first: RFC 9112 3.2.2 */
-        request->host = value;
+    /* The authority of an absolute target would outweigh Host (RFC 9112 3.2.2). A signature
+     * covers Host, so two that differ could sign for one bucket and name another: they must
+     * agree, as proxies see to. */
+    if (request->host.len > 0 && !str_eq_nocase(request->host, value))
+        return ERR_BAD_REQUEST;
+    request->host = value;
     return OK;
 }
 

@@ -7,7 +7,6 @@
 #include "object/store_int.h"
 
 enum {
-    IO_BUFFER_BYTES = 1 << 20,
     IO_ALIGNMENT = 4096,
     BODY_BUFFER_MAX_COUNT = 4,
     HASH_ON_LOOP_MAX_BYTES = 16 << 10, /* 25 us of MD5: less than a trip to a worker and back */
@@ -65,8 +64,8 @@ static void body_advance(struct body *body);
 static size_t buffer_capacity(const struct body *body)
 {
     uint64_t left = body->options.length;
-    if (left == BODY_LENGTH_UNKNOWN || left - body->length >= IO_BUFFER_BYTES)
-        return IO_BUFFER_BYTES;
+    if (left == BODY_LENGTH_UNKNOWN || left - body->length >= UPLOAD_BUFFER_BYTES)
+        return UPLOAD_BUFFER_BYTES;
     left -= body->length;
     return left == 0 ? IO_ALIGNMENT
                      : (size_t)((left + IO_ALIGNMENT - 1) / IO_ALIGNMENT * IO_ALIGNMENT);
@@ -77,7 +76,10 @@ static void buffer_new(struct body *body, size_t capacity)
     struct io_buffer *buffer = mem_new(struct io_buffer);
     buffer->body = body;
     buffer->capacity = capacity;
-    buffer->data = mem_alloc_aligned(IO_ALIGNMENT, capacity);
+    /* Small bodies have small buffers, which the allocator keeps at hand by itself. */
+    buffer->data = capacity == UPLOAD_BUFFER_BYTES
+                       ? buffers_take(&body->options.store->upload_buffers)
+                       : mem_alloc_aligned(IO_ALIGNMENT, capacity);
     list_init(&buffer->link);
     body->current = buffer;
     body->buffer_count++;
@@ -88,7 +90,10 @@ static void buffer_free(struct io_buffer *buffer)
     struct body *body = buffer->body;
     budget_give(&body->options.store->upload_budget, buffer->capacity);
     body->buffer_count--;
-    mem_free(buffer->data);
+    if (buffer->capacity == UPLOAD_BUFFER_BYTES)
+        buffers_give(&body->options.store->upload_buffers, buffer->data);
+    else
+        mem_free(buffer->data);
     mem_free(buffer);
 }
 
@@ -96,7 +101,7 @@ static void buffer_free(struct io_buffer *buffer)
 static void buffer_recycle(struct io_buffer *buffer)
 {
     struct body *body = buffer->body;
-    if (body->is_finished || body->is_closing || buffer->capacity != IO_BUFFER_BYTES) {
+    if (body->is_finished || body->is_closing || buffer->capacity != UPLOAD_BUFFER_BYTES) {
         buffer_free(buffer);
         return;
     }
@@ -307,7 +312,7 @@ size_t body_write(struct body *body, str data)
         taken += len;
         /* A short buffer is the only one of its body, which may end inline; it is sent at the
          * end. */
-        if (buffer->len == IO_BUFFER_BYTES)
+        if (buffer->len == UPLOAD_BUFFER_BYTES)
             buffer_send(body);
     }
     body->is_blocked = taken < data.len;

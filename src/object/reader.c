@@ -5,11 +5,6 @@
 #include "base/mem.h"
 #include "object/store_int.h"
 
-enum {
-    READ_BUFFER_BYTES = 256 << 10, /* stays in the second-level cache between check and send */
-    READ_ALIGNMENT = 4096,
-};
-
 struct obj_reader {
     struct obj_reader_options options; /* without arena and row: the reader may outlive them */
     uint64_t extent_id, extent_offset, manifest_id, size;
@@ -96,7 +91,7 @@ static void reader_free(struct obj_reader *reader)
     piece_close(reader);
     arena_free(mem_take(&reader->piece_arena));
     if (reader->buffer != NULL) {
-        mem_free(mem_take(&reader->buffer));
+        buffers_give(&store->download_buffers, mem_take(&reader->buffer));
         if (!reader->is_buffer_unbudgeted)
             budget_give(&store->download_budget, reader->buffer_bytes);
     }
@@ -179,8 +174,8 @@ static void work_done(struct job *job)
 
 static void buffer_take(struct obj_reader *reader)
 {
-    reader->buffer_bytes = READ_BUFFER_BYTES;
-    reader->buffer = mem_alloc_aligned(READ_ALIGNMENT, READ_BUFFER_BYTES);
+    reader->buffer_bytes = DOWNLOAD_BUFFER_BYTES;
+    reader->buffer = buffers_take(&reader->options.store->download_buffers);
 }
 
 static void budget_granted(struct budget_waiter *waiter)
@@ -198,7 +193,8 @@ static enum err need_buffer(struct obj_reader *reader)
 {
     if (reader->buffer != NULL)
         return OK;
-    if (!budget_take(&reader->options.store->download_budget, &reader->waiter, READ_BUFFER_BYTES)) {
+    if (!budget_take(&reader->options.store->download_budget, &reader->waiter,
+                     DOWNLOAD_BUFFER_BYTES)) {
         reader->is_waiting = true;
         return ERR_PENDING;
     }
@@ -289,8 +285,8 @@ enum err obj_reader_read_wait(struct obj_reader *reader, str *out_bytes)
     }
     if (reader->buffer == NULL) {
         /* A worker cannot wait in the budget's line; few of these run at once, one a worker. */
-        reader->buffer_bytes = READ_BUFFER_BYTES;
-        reader->buffer = mem_alloc_aligned(READ_ALIGNMENT, READ_BUFFER_BYTES);
+        reader->buffer_bytes = DOWNLOAD_BUFFER_BYTES;
+        reader->buffer = buffers_take(&reader->options.store->download_buffers);
         reader->is_buffer_unbudgeted = true;
     }
     TRY(read_step(reader, VIEW_WAIT, out_bytes));

@@ -31,6 +31,8 @@ struct store *store_new(const struct store_options *options)
         options->garbage_grace_ms > 0 ? options->garbage_grace_ms : GARBAGE_GRACE_DEFAULT_MS;
     budget_init(&store->upload_budget, options->io_buffer_bytes / 2);
     budget_init(&store->download_budget, options->io_buffer_bytes / 2);
+    buffers_init(&store->upload_buffers, UPLOAD_BUFFER_BYTES);
+    buffers_init(&store->download_buffers, DOWNLOAD_BUFFER_BYTES);
     pins_init(&store->pins);
     return store;
 }
@@ -40,6 +42,8 @@ void store_free(struct store *store)
     if (store == NULL)
         return;
     pins_release(&store->pins);
+    buffers_release(&store->download_buffers);
+    buffers_release(&store->upload_buffers);
     budget_release(&store->download_budget);
     budget_release(&store->upload_budget);
     mem_free(store);

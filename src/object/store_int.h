@@ -5,8 +5,14 @@
 #include <stdatomic.h>
 
 #include "object/budget.h"
+#include "object/buffers.h"
 #include "object/pins.h"
 #include "object/store.h"
+
+enum {
+    UPLOAD_BUFFER_BYTES = 1 << 20,
+    DOWNLOAD_BUFFER_BYTES = 256 << 10, /* stays in the second-level cache between check and send */
+};
 
 struct store {
     struct engine *engine;
@@ -16,6 +22,8 @@ struct store {
     int64_t garbage_grace_ms;
     struct budget upload_budget; /* bytes of I/O buffers */
     struct budget download_budget;
+    struct buffers upload_buffers; /* UPLOAD_BUFFER_BYTES each */
+    struct buffers download_buffers;
     struct pins pins;
     _Atomic uint64_t last_id;
 };

@@ -252,6 +252,13 @@ static enum err inline_bytes(struct store *store, struct upload_part_copy *copy,
     return err;
 }
 
+void upload_part_copy_drop_wait(struct store *store, struct upload_part_copy *copy)
+{
+    if (copy->has_extent)
+        (void)extent_drop(store->engine, copy->extent.id); /* else found at the next start */
+    copy->has_extent = false;
+}
+
 enum err upload_part_copy_inline_wait(struct store *store, struct upload_part_copy *copy,
                                       struct arena *arena)
 {

@@ -50,11 +50,14 @@ struct upload_part_copy {
     struct object_row source; /* out */
 };
 void upload_part_copy_start(struct upload_part_copy *copy);
+/* Drops the extent of a commit that was refused, or never tried; worker. Nothing to do without
+ * one. */
+void upload_part_copy_drop_wait(struct store *store, struct upload_part_copy *copy);
 /* For a source whose bytes lie inline, and so cannot be referred to: writes the range to an
  * extent of its own, and sets extent, md5 and expected_sequence. To be run again after
  * ERR_RETRY: it then drops what it wrote before, and writes nothing if the source has moved to
  * extents meanwhile. Worker; the arena is the call's alone. If the commit is refused for good,
- * the extent stays until the search for orphans at the next start. */
+ * the caller drops it with upload_part_copy_drop_wait. */
 enum err upload_part_copy_inline_wait(struct store *store, struct upload_part_copy *copy,
                                       struct arena *arena);
 

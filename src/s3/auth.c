@@ -95,7 +95,7 @@ static enum err authorise(struct s3_call *call)
     bool has_bucket = call->bucket.len > 0 && call->bucket_err == OK &&
                       !(handler != NULL && handler->creates_bucket);
     const struct access_request request = {
-        .action = arena_printf(call->arena, "s3:%s", call->operation->action),
+        .action = str_from(call->operation->action),
         .bucket = call->bucket,
         .key = call->key,
         .bucket_owner = has_bucket ? call->bucket_row.owner : (str){0},

@@ -55,6 +55,7 @@ struct s3_call {
     enum err err;
     const char *error_code; /* of the answer that was sent; null: no error */
     bool is_replied;
+    bool is_undone;
 
     struct job job;   /* a step on a worker */
     struct task task; /* the completion of a change, back to the loop */

@@ -33,7 +33,8 @@ enum err s3_copy_source_parse(struct s3_call *call, struct copy_source *out)
     out->bucket = bucket;
     out->key = key;
     out->version_id = version;
-    return s3_conditions_parse(call, "x-amz-copy-source-", &out->conditions);
+    s3_conditions_parse(call, S3_CONDITIONS_OF_SOURCE, &out->conditions);
+    return OK;
 }
 
 enum err s3_copy_source_authorise(struct s3_call *call, struct tx *tx,

@@ -80,7 +80,7 @@ static enum err get_parse(struct s3_call *call)
     TRY(s3_unserved_headers_check(call));
     TRY(overrides_check(call));
     TRY(s3_version_id_check(call, s3_query(call, "versionId")));
-    TRY(s3_conditions_parse(call, "", &get->conditions));
+    s3_conditions_parse(call, S3_CONDITIONS_OF_REQUEST, &get->conditions);
     if (!s3_has_query(call, "partNumber"))
         return OK;
     if (s3_header(call, "range").len > 0)

@@ -13,6 +13,8 @@
  *           leaves its result in the call. May be run twice, so it must not depend on what its first run left.
  *   start   on the loop: starts a change whose completion is s3_call_committed.
  *   reply   on the loop, after the above succeeded: builds and sends the answer.
+ *   undo    on a worker, when the outcome is a certain refusal: takes back what `read` did outside
+ *           of the commit. Before `failed`.
  *   failed  on the loop, instead of reply: may turn an error into another; null: it is answered as it is.
  */
 struct s3_handler {
@@ -22,6 +24,7 @@ struct s3_handler {
     void (*start)(struct s3_call *call);
     void (*reply)(struct s3_call *call);
     enum err (*failed)(struct s3_call *call, enum err err);
+    void (*undo)(struct s3_call *call);
     bool creates_bucket; /* the bucket need not exist */
     bool
         checksums_are_arguments; /* x-amz-checksum-* is about the object, not about this request's body */

@@ -304,28 +304,38 @@ void s3_object_headers_reply(struct s3_call *call, const struct object_row *row,
 /* ---- Conditions ---- */
 
 /* 0 means no condition, so the first second of 1970 is said by its first millisecond. */
-static int64_t date_header(struct s3_call *call, const char *prefix, const char *name)
+static const struct condition_names {
+    const char *if_match, *if_none_match, *if_modified_since, *if_unmodified_since;
+} condition_names[] = {
+    [S3_CONDITIONS_OF_REQUEST] = {"if-match", "if-none-match", "if-modified-since",
+                                  "if-unmodified-since"},
+    [S3_CONDITIONS_OF_SOURCE] = {"x-amz-copy-source-if-match", "x-amz-copy-source-if-none-match",
+                                 "x-amz-copy-source-if-modified-since",
+                                 "x-amz-copy-source-if-unmodified-since"},
+};
+
+static int64_t date_header(struct s3_call *call, const char *name)
 {
     int64_t ms;
-    str text = s3_header(call, arena_printf(call->arena, "%s%s", prefix, name).ptr);
+    str text = s3_header(call, name);
     if (text.len == 0 || clock_parse_http(text, &ms) != OK)
         return 0;
-    return ms != 0 ? ms : 1;
+    return ms != 0 ? ms : 1; /* the epoch is a date, too, and conditions know whole seconds only */
 }
 
-enum err s3_conditions_parse(struct s3_call *call, const char *prefix, struct conditions *out)
+void s3_conditions_parse(struct s3_call *call, enum s3_condition_place place,
+                         struct conditions *out)
 {
-    int64_t modified_since_ms = date_header(call, prefix, "if-modified-since");
-    if (modified_since_ms >
-        clock_real_ms()) /* a date in the future is no condition (RFC 9110 section 13.1.3) */
-        modified_since_ms = 0;
+    const struct condition_names *names = &condition_names[place];
     *out = (struct conditions){
-        .if_match = s3_header(call, arena_printf(call->arena, "%sif-match", prefix).ptr),
-        .if_none_match = s3_header(call, arena_printf(call->arena, "%sif-none-match", prefix).ptr),
-        .if_modified_since_ms = modified_since_ms,
-        .if_unmodified_since_ms = date_header(call, prefix, "if-unmodified-since"),
+        .if_match = s3_header(call, names->if_match),
+        .if_none_match = s3_header(call, names->if_none_match),
+        .if_modified_since_ms = date_header(call, names->if_modified_since),
+        .if_unmodified_since_ms = date_header(call, names->if_unmodified_since),
     };
-    return OK;
+    /* A date in the future is no condition (RFC 9110 section 13.1.3). */
+    if (out->if_modified_since_ms > clock_real_ms())
+        out->if_modified_since_ms = 0;
 }
 
 static enum err condition_not_served(struct s3_call *call, const char *name)

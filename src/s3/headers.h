@@ -16,9 +16,11 @@ enum err s3_unserved_headers_check(struct s3_call *call);
 void s3_object_headers_reply(struct s3_call *call, const struct object_row *row,
                              bool shows_checksum);
 
-/* If-Match and its kin. prefix: "" or "x-amz-copy-source-". Dates that cannot be parsed are
- * ignored, as RFC 9110 wants. */
-enum err s3_conditions_parse(struct s3_call *call, const char *prefix, struct conditions *out);
+/* If-Match and its kin, of the request or of the source of a copy (x-amz-copy-source-if-match
+ * ...). Dates that cannot be parsed are ignored, as RFC 9110 wants. */
+enum s3_condition_place { S3_CONDITIONS_OF_REQUEST, S3_CONDITIONS_OF_SOURCE };
+void s3_conditions_parse(struct s3_call *call, enum s3_condition_place place,
+                         struct conditions *out);
 /* Of writes: only If-Match with a tag, and If-None-Match: *. Others: ERR_NOT_IMPLEMENTED. */
 enum err s3_write_conditions_parse(struct s3_call *call, struct conditions *out);
 

@@ -13,7 +13,7 @@ static const struct s3_operation operations[] = {
      .query = query_,                                                                              \
      .query2 = query2_,                                                                            \
      .header = header_,                                                                            \
-     .action = action_,                                                                            \
+     .action = "s3:" action_,                                                                      \
      .shape = S3_##shape_,                                                                         \
      .handler = &handle_##handler_},
 #define NOT_SERVED(name_, method_, scope_, query_, query2_, header_, action_)                      \
@@ -23,7 +23,7 @@ static const struct s3_operation operations[] = {
      .query = query_,                                                                              \
      .query2 = query2_,                                                                            \
      .header = header_,                                                                            \
-     .action = action_},
+     .action = "s3:" action_},
 #include "s3/operations.def"
 #undef SERVED
 #undef NOT_SERVED

@@ -15,7 +15,7 @@ struct s3_operation {
     enum s3_method method;
     enum s3_scope scope;
     const char *query, *query2, *header; /* what must be there; null: nothing */
-    const char *action;                  /* without "s3:" */
+    const char *action;                  /* "s3:GetObject" */
     enum s3_shape shape;
     const struct s3_handler *handler; /* null: not served */
 };

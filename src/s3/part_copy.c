@@ -121,6 +121,10 @@ static enum err part_copy_read(struct s3_call *call, enum view_flags flags)
                           &source);
     view_end(tx);
     TRY(err);
+    /* Judged again by the commit; here so that nothing is written in vain. */
+    err = conditions_check_read(&copy->source.conditions, &source);
+    if (err != OK)
+        return err == ERR_NOT_MODIFIED ? ERR_PRECONDITION_FAILED : err;
     TRY(range_check(call, &copy->op, source.size));
     return prepare_bytes(call, copy, &upload, &source, flags);
 }
@@ -145,7 +149,14 @@ static void part_copy_reply(struct s3_call *call)
     s3_xml_send(call, xml);
 }
 
+static void part_copy_undo(struct s3_call *call)
+{
+    struct part_copy *copy = call->state;
+    upload_part_copy_drop_wait(call->s3->options.store, &copy->op);
+}
+
 const struct s3_handler handle_upload_part_copy = {.parse = part_copy_parse,
+                                                   .undo = part_copy_undo,
                                                    .read = part_copy_read,
                                                    .start = part_copy_start,
                                                    .reply = part_copy_reply};

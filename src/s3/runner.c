@@ -23,6 +23,8 @@
 enum { SIGNING_KEY_CACHE_ENTRIES = 256, RETRY_MAX_COUNT = 3 };
 
 static void run_start(struct s3_call *call);
+static void submit(struct s3_call *call, void (*run)(struct job *job),
+                   void (*done)(struct job *job));
 
 /* ---- Answers ---- */
 
@@ -36,15 +38,42 @@ static void reply_now(void *context)
         call->operation->handler->reply(call);
 }
 
+/* Nothing of the change is there, for certain. After an I/O error it may be: what was written
+ * for it is then left to the search for orphans. */
+static bool is_refusal(enum err err)
+{
+    return err == ERR_NO_SPACE || err == ERR_RETRY || (err != OK && s3_error_status(err) < 500);
+}
+
+static void finish_call(struct s3_call *call, enum err err);
+
+static void undo_on_worker(struct job *job)
+{
+    struct s3_call *call = container_of(job, struct s3_call, job);
+    call->operation->handler->undo(call);
+}
+
+static void undo_done(struct job *job)
+{
+    struct s3_call *call = container_of(job, struct s3_call, job);
+    finish_call(call, call->err);
+}
+
 /* Ends the call. The body's buffers go first: they may be in use by workers, and the arena is
  * not ours after the answer. */
 static void finish_call(struct s3_call *call, enum err err)
 {
     assert(!call->is_replied);
-    if (err != OK && call->operation != NULL && call->operation->handler != NULL &&
-        call->operation->handler->failed != NULL)
-        err = call->operation->handler->failed(call, err);
+    const struct s3_handler *handler = call->operation != NULL ? call->operation->handler : NULL;
     call->err = err;
+    if (is_refusal(err) && handler != NULL && handler->undo != NULL && call->state != NULL &&
+        !call->is_undone) {
+        call->is_undone = true;
+        submit(call, undo_on_worker, undo_done);
+        return;
+    }
+    if (err != OK && handler != NULL && handler->failed != NULL)
+        call->err = handler->failed(call, err);
     s3_ingest_close(call, reply_now);
 }
 
@@ -98,10 +127,8 @@ static void commit_done(struct task *task)
 {
     struct s3_call *call = container_of(task, struct s3_call, task);
     enum err err = call->err;
-    bool is_refused = err == ERR_NO_SPACE || (err != OK && s3_error_status(err) < 500);
-    if (call->ingest != NULL && call->ingest->body != NULL && !is_refused && err != ERR_RETRY)
-        body_keep(
-            call->ingest->body); /* committed; or perhaps: then the search for orphans decides */
+    if (call->ingest != NULL && call->ingest->body != NULL && !is_refusal(err))
+        body_keep(call->ingest->body); /* committed, or perhaps */
     if (err == ERR_RETRY && call->retries++ < RETRY_MAX_COUNT)
         run_start(call);
     else
