@@ -55,7 +55,7 @@ static void test_not_before_its_time(void **state)
 static void test_only_the_ripe(void **state)
 {
     (void)state;
-    enum { GRACE_MS = 400 };
+    enum { GRACE_MS = 800 };
     struct world world;
     world_open(&world,
                &(struct world_options){.inline_max_bytes = 16, .garbage_grace_ms = GRACE_MS});

@@ -41,8 +41,9 @@ bool world_is_mem(void)
     return strcmp(subject_name(), "mem") == 0;
 }
 
-static void store_open(struct world *world, const struct world_options *options)
+static void store_open(struct world *world)
 {
+    const struct world_options *options = &world->options;
     world->engine = subject_engine(world->subject);
     if (options->has_faults || is_hard) {
         world->faults = fault_engine_new(world->engine);
@@ -64,10 +65,11 @@ static void store_open(struct world *world, const struct world_options *options)
 
 void world_open(struct world *world, const struct world_options *options)
 {
-    static const struct world_options usual = {0};
     *world = (struct world){.subject = subject_open(), .workers = workers_new(WORKER_COUNT)};
     assert_non_null(world->workers);
-    store_open(world, options != NULL ? options : &usual);
+    if (options != NULL)
+        world->options = *options;
+    store_open(world);
 }
 
 static void store_close(struct world *world)
@@ -90,7 +92,7 @@ bool world_reopen(struct world *world)
         return false;
     store_close(world);
     subject_reopen(world->subject);
-    store_open(world, &(struct world_options){0});
+    store_open(world);
     return true;
 }
 

@@ -33,6 +33,7 @@ struct client {
 };
 
 struct world {
+    struct world_options options;
     struct subject *subject;
     struct fault_engine *faults; /* null without has_faults */
     struct engine *engine;       /* what the store runs on */

@@ -1,0 +1,182 @@
+#include "model.h"
+
+#include "base/crc.h"
+#include "base/hash.h"
+#include "base/mem.h"
+
+str model_bucket_name(size_t bucket)
+{
+    static const str names[BUCKETS] = {STR_INIT("first"), STR_INIT("second"), STR_INIT("second-b")};
+    return names[bucket];
+}
+
+/* Prefixes of each other, neighbours of the delimiter, and bytes at both ends. */
+str model_key(size_t key)
+{
+    static const str keys[KEYS] = {
+        STR_INIT("/"),        STR_INIT("a"),        STR_INIT("a\0b"), STR_INIT("a-b"),
+        STR_INIT("a/"),       STR_INIT("a//b"),     STR_INIT("a/b"),  STR_INIT("a/b/c"),
+        STR_INIT("a0"),       STR_INIT("b--c--d"),  STR_INIT("b--e"), STR_INIT("z"),
+        STR_INIT("\xc3\xa4"), STR_INIT("\xff\xff"),
+    };
+    return keys[key];
+}
+
+str model_owner(size_t owner)
+{
+    return owner == 0 ? STR("owner") : STR("other");
+}
+
+/* ---- Contents ---- */
+
+struct content content_of(uint64_t seed, uint64_t size)
+{
+    struct content content = {.size = size};
+    if (size > 0)
+        content.segment[content.count++] = (struct segment){.seed = seed, .length = size};
+    return content;
+}
+
+bool content_append(struct content *content, const struct content *more, uint64_t offset,
+                    uint64_t length)
+{
+    assert_true(offset + length <= more->size);
+    for (size_t i = 0; i < more->count && length > 0; i++) {
+        struct segment segment = more->segment[i];
+        if (offset >= segment.length) {
+            offset -= segment.length;
+            continue;
+        }
+        segment.offset += offset;
+        segment.length -= offset;
+        offset = 0;
+        if (segment.length > length)
+            segment.length = length;
+        if (content->count == SEGMENTS)
+            return false;
+        content->segment[content->count++] = segment;
+        content->size += segment.length;
+        length -= segment.length;
+    }
+    return true;
+}
+
+/* Byte `at` of the text of a seed: of the generator's number at / 8, which can be had without those before it. */
+static void text_fill(uint64_t seed, uint64_t at, uint64_t length, uint8_t *dst)
+{
+    static const uint64_t step = 0x9e3779b97f4a7c15;
+    while (length > 0) {
+        struct unit_random random = {.state = seed + at / 8 * step};
+        uint64_t word = unit_random_u64(&random);
+        size_t skip = at % 8, len = length < 8 - skip ? (size_t)length : 8 - skip;
+        memcpy(dst, (const uint8_t *)&word + skip, len);
+        dst += len;
+        at += len;
+        length -= len;
+    }
+}
+
+void content_fill(const struct content *content, uint64_t offset, uint64_t length, uint8_t *dst)
+{
+    struct content cut = {0};
+    assert_true(content_append(&cut, content, offset, length));
+    for (size_t i = 0; i < cut.count; i++) {
+        text_fill(cut.segment[i].seed, cut.segment[i].offset, cut.segment[i].length, dst);
+        dst += cut.segment[i].length;
+    }
+}
+
+static uint8_t *content_all(const struct content *content)
+{
+    uint8_t *bytes = mem_alloc(content->size + 1);
+    content_fill(content, 0, content->size, bytes);
+    return bytes;
+}
+
+void content_md5(const struct content *content, uint8_t dst[MD5_BYTES])
+{
+    MEM_SCOPED uint8_t *bytes = content_all(content);
+    md5_of(bytes, content->size, dst);
+}
+
+uint64_t content_crc64nvme(const struct content *content)
+{
+    MEM_SCOPED uint8_t *bytes = content_all(content);
+    return crc64nvme_update(0, bytes, content->size);
+}
+
+/* ---- Listings ---- */
+
+/* Whether the entry stands behind the listing's marker. */
+static bool is_behind(const struct model_entry *entry, const struct model_listing *listing)
+{
+    int order = str_cmp(entry->name, listing->after);
+    if (listing->after.len == 0 || order > 0)
+        return true;
+    return order == 0 && !entry->is_prefix && listing->has_id_after &&
+           entry->upload_id > listing->id_after;
+}
+
+/* Adds what a name gives: itself, its common prefix, or nothing. False: the page is full. */
+static bool add_name(struct model_page *page, const struct model_listing *listing, str name,
+                     uint64_t upload_id)
+{
+    struct model_entry entry = {.name = name, .upload_id = upload_id};
+    if (!str_has_prefix(name, listing->prefix))
+        return true;
+    str rest = str_skip(name, listing->prefix.len);
+    ptrdiff_t at = listing->delimiter.len > 0 ? str_find(rest, listing->delimiter) : -1;
+    if (at >= 0) {
+        entry.name = str_slice(name, 0, listing->prefix.len + (size_t)at + listing->delimiter.len);
+        entry.is_prefix = true;
+        entry.upload_id = 0;
+    }
+    if (!is_behind(&entry, listing))
+        return true;
+    const struct model_entry *last = page->count > 0 ? &page->entry[page->count - 1] : NULL;
+    if (entry.is_prefix && last != NULL && last->is_prefix && str_eq(last->name, entry.name))
+        return true;
+    if (page->count == listing->max_count) {
+        page->is_truncated = listing->max_count > 0;
+        return false;
+    }
+    page->entry[page->count++] = entry;
+    return true;
+}
+
+void model_list_objects(const struct model_bucket *bucket, const struct model_listing *listing,
+                        struct model_page *out)
+{
+    *out = (struct model_page){0};
+    for (size_t key = 0; key < KEYS; key++)
+        if (bucket->object[key].exists && !add_name(out, listing, model_key(key), 0))
+            return;
+}
+
+/* The one of a key's uploads with the smallest id that is not below `from`; null when there is none. */
+static const struct model_upload *next_upload(const struct model *model, size_t bucket, size_t key,
+                                              uint64_t from)
+{
+    const struct model_upload *best = NULL;
+    for (size_t i = 0; i < model->upload_count; i++) {
+        const struct model_upload *upload = &model->upload[i];
+        bool fits =
+            upload->exists && upload->bucket == bucket && upload->key == key && upload->id >= from;
+        if (fits && (best == NULL || upload->id < best->id))
+            best = upload;
+    }
+    return best;
+}
+
+void model_list_uploads(const struct model *model, size_t bucket,
+                        const struct model_listing *listing, struct model_page *out)
+{
+    *out = (struct model_page){0};
+    for (size_t key = 0; key < KEYS; key++) {
+        const struct model_upload *upload;
+        for (uint64_t from = 0; (upload = next_upload(model, bucket, key, from)) != NULL;
+             from = upload->id + 1)
+            if (!add_name(out, listing, model_key(key), upload->id))
+                return;
+    }
+}
