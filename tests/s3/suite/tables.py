@@ -5,7 +5,7 @@ import re
 from collections import namedtuple
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# verdict: pass (must pass), aws (contradicts AWS, so it may fail) or later (its feature is not served yet)
+# verdict: pass (must pass), aws (AWS would not pass it either) or later (what it needs is not served yet)
 Expectation = namedtuple("Expectation", "verdict reason")
 VERDICTS = ("pass", "aws", "later")
 
@@ -57,7 +57,7 @@ def write_expected(expected, area_of, areas, path=os.path.join(HERE, "expected.t
         out.write(
             "# What is expected of each case of ceph/s3-tests (revision 8f0ae7b). One line a case:\n"
             "#   pass CASE            passes; if it fails, the run fails\n"
-            "#   aws CASE # reason    contradicts AWS, and pail does what AWS does\n"
+            "#   aws CASE # reason    AWS would not pass it either: it contradicts AWS, or cannot be passed\n"
             "#   later CASE # reason  needs what is not served yet\n"
             "# `run --write-expected` rewrites it from a run and keeps the reasons.\n"
         )
