@@ -3,16 +3,16 @@
 #include "app/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "admin/service.h"
 #include "app/server_int.h"
 #include "app/settings_text.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/rand.h"
-#include "store/local/local_engine.h"
 #include "store/local/local_engine.h"
 #include "store/mem/mem_engine.h"
 
@@ -25,7 +25,8 @@ enum {
 
 /* ---- Folder and engine ---- */
 
-/* Makes the folder and those above it; only its owner may look in. */
+/* Makes the folder and those above it, durably, as what is acknowledged lies in them. Only its owner may look
+ * in. */
 static enum err make_folders(str path, struct fail *fail)
 {
     struct arena *arena = arena_new(path.len + 1);
@@ -38,9 +39,12 @@ static enum err make_folders(str path, struct fail *fail)
             continue;
         char end = each[i];
         each[i] = '\0';
-        if (mkdir(each, 0700) < 0 && errno != EEXIST && errno != EISDIR)
-            err = fail_set(fail, err_from_errno(errno), "data_dir",
-                           "cannot make the folder \"%s\": %s", each, strerror(errno));
+        err = dir_make(AT_FDCWD, each, 0700);
+        if (err == ERR_EXISTS)
+            err = OK;
+        if (err != OK)
+            err = fail_set(fail, err, "data_dir", "cannot make the folder \"%s\": %s", each,
+                           strerror(errno));
         each[i] = end;
     }
     arena_free(arena);

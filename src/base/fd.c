@@ -150,6 +150,14 @@ static int open_parent(int dir_fd, const char *path)
     return open_at(dir_fd, parent, O_RDONLY | O_DIRECTORY, 0);
 }
 
+enum err dir_make(int dir_fd, const char *path, mode_t mode)
+{
+    if (mkdirat(dir_fd, path, mode) < 0)
+        return err_from_errno(errno);
+    FD_SCOPED int parent = open_parent(dir_fd, path);
+    return parent < 0 ? err_from_errno(errno) : dir_sync(parent);
+}
+
 static enum err write_new(int parent, const char *name, str content, mode_t mode)
 {
     FD_SCOPED int fd = open_at(parent, name, O_WRONLY | O_CREAT | O_EXCL, mode);

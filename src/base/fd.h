@@ -23,5 +23,7 @@ enum err file_read(int dir_fd, const char *path, struct buf *out);
 /* Replaces a file durably: temporary name, write, fsync, rename, fsync of the folder. */
 enum err file_replace(int dir_fd, const char *path, str content, mode_t mode);
 enum err dir_sync(int dir_fd);
+/* Makes a folder durably: the one that it lies in is synced. ERR_EXISTS: there is something already. */
+enum err dir_make(int dir_fd, const char *path, mode_t mode);
 /* Opens for appending, made with `mode` when missing. The caller closes it. */
 enum err file_open_append(int dir_fd, const char *path, mode_t mode, int *out_fd);

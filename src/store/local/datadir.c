@@ -225,11 +225,24 @@ static enum err unlink_entry(void *context, int dir_fd, const char *name)
     return io_unlink(context, dir_fd, name);
 }
 
-/* The entry of the folder itself, for the case that it was made just now. */
+/* What a crash left of a file that was being replaced (file_replace). */
+static enum err unlink_unfinished(void *context, int dir_fd, const char *name)
+{
+    return strncmp(name, ".new-", 5) == 0 ? io_unlink(context, dir_fd, name) : OK;
+}
+
+static enum err remove_unfinished(struct datadir *dir, const struct io *io)
+{
+    void *context = (void *)(uintptr_t)io;
+    TRY(each_entry(dir->fd, unlink_unfinished, context));
+    TRY(each_entry(dir->extents_fd, unlink_unfinished, context));
+    return each_entry(dir->tmp_fd, unlink_entry, context);
+}
+
+/* The entry of the folder itself. */
 static enum err sync_parent(const struct datadir *dir)
 {
     FD_SCOPED int parent = openat(dir->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    /* A folder whose parent may not be read was not made by this process. */
     return parent < 0 ? OK : dir_sync(parent);
 }
 
@@ -242,7 +255,7 @@ static enum err fill_folder(struct datadir *dir, const char *path, const struct 
     TRY(open_folder(dir, io, "extents", &dir->extents_fd));
     TRY(open_folder(dir, io, "tmp", &dir->tmp_fd));
     TRY(dir_sync(dir->fd));
-    return each_entry(dir->tmp_fd, unlink_entry, (void *)(uintptr_t)io);
+    return remove_unfinished(dir, io);
 }
 
 static char *join_path(const char *path, const char *name)
@@ -263,7 +276,10 @@ static enum err open_or_make(const char *path, struct datadir *dir, struct fail 
     if (dir->fd < 0)
         return fail_set(fail, err_from_errno(errno), NULL,
                         "the data folder \"%s\" cannot be opened: %s", path, strerror(errno));
-    return is_made ? sync_parent(dir) : OK;
+    enum err err = sync_parent(dir);
+    /* A folder that was found may have been made by a process that crashed before this sync, so it is tried; but that can
+     * be refused where somebody else made it, below a folder that is read-only. */
+    return is_made ? err : OK;
 }
 
 enum err datadir_open(const char *path, const struct io *io, struct datadir *out_dir,

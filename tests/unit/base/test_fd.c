@@ -234,6 +234,21 @@ static void test_dir_sync(void **state)
     assert_err(dir_sync(-1), ERR_IO);
 }
 
+static void test_dir_make(void **state)
+{
+    struct folder *folder = *state;
+    struct stat status;
+    (void)remove_entries(folder->fd);
+    assert_ok(dir_make(folder->fd, "made", 0700));
+    assert_int_equal(fstatat(folder->fd, "made", &status, 0), 0);
+    assert_int_equal(status.st_mode & 07777, 0700);
+    assert_ok(dir_make(folder->fd, "made/deeper", 0700));
+    assert_err(dir_make(folder->fd, "made", 0700), ERR_EXISTS);
+    assert_err(dir_make(folder->fd, "absent/made", 0700), ERR_NOT_FOUND);
+    assert_int_equal(unlinkat(folder->fd, "made/deeper", AT_REMOVEDIR), 0);
+    assert_int_equal(unlinkat(folder->fd, "made", AT_REMOVEDIR), 0);
+}
+
 /* Appending goes on where another writer left off, and a file that is not there is made. */
 static void test_open_append(void **state)
 {
@@ -260,7 +275,8 @@ int main(void)
         cmocka_unit_test(test_full_disk),      cmocka_unit_test(test_short_and_interrupted_writes),
         cmocka_unit_test(test_read_of_a_file), cmocka_unit_test(test_read_of_a_large_file),
         cmocka_unit_test(test_replace),        cmocka_unit_test(test_failed_replace_leaves_nothing),
-        cmocka_unit_test(test_dir_sync),       cmocka_unit_test(test_open_append),
+        cmocka_unit_test(test_dir_sync),       cmocka_unit_test(test_dir_make),
+        cmocka_unit_test(test_open_append),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

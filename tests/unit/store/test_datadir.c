@@ -99,10 +99,16 @@ static void folder_is_made_and_opened_again(void **state)
     assert_int_equal(status.st_mode & 0777, 0600);
     datadir_close(&dir);
     datadir_close(&dir);
-    write_file(path, "tmp/left", "of a crash");
+    static const char *const left[] = {"tmp/left", ".new-0123456789abcdef",
+                                       "extents/.new-0123456789abcdef"};
+    for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++)
+        write_file(path, left[i], "of a crash");
+    write_file(path, "extents/limit", "0000000000000001\n");
     assert_ok(datadir_open(path, &io_system, &dir, &fail));
     assert_memory_equal(id, dir.store_id, sizeof(id));
-    assert_int_not_equal(access(file_in(path, "tmp/left"), F_OK), 0);
+    for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++)
+        assert_int_not_equal(access(file_in(path, left[i]), F_OK), 0);
+    assert_int_equal(access(file_in(path, "extents/limit"), F_OK), 0);
     datadir_close(&dir);
     (void)snprintf(path, sizeof(path), "%s/a/b", (const char *)*state);
     assert_err(try_open(path, &fail), ERR_NOT_FOUND);
