@@ -1,5 +1,5 @@
 /* The keeper: a thread for chores that would hold up the commit thread. It makes the next log segment ready, flushes the index
- * before too much of the log would have to be replayed, and gives back segments that nobody needs. */
+ * before too much of the log would have to be replayed, and empties sparse segments (compact.c). */
 #include "store/local/local_int.h"
 
 #include <time.h>
@@ -16,6 +16,14 @@ void local_wake_keeper(struct local_engine *engine)
     pthread_mutex_unlock(&engine->queue_mutex);
 }
 
+bool local_is_keeper_closing(struct local_engine *engine)
+{
+    pthread_mutex_lock(&engine->queue_mutex);
+    bool is_closing = engine->is_keeper_closing;
+    pthread_mutex_unlock(&engine->queue_mutex);
+    return is_closing;
+}
+
 /* Until somebody asks, or a while has passed; false when the engine closes. */
 static bool wait_for_chores(struct local_engine *engine)
 {
@@ -23,10 +31,10 @@ static bool wait_for_chores(struct local_engine *engine)
     (void)clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += PAUSE_SECONDS;
     pthread_mutex_lock(&engine->queue_mutex);
-    if (!engine->is_keeper_wanted && !engine->is_closing)
+    if (!engine->is_keeper_wanted && !engine->is_keeper_closing)
         (void)pthread_cond_timedwait(&engine->has_chores, &engine->queue_mutex, &until);
     engine->is_keeper_wanted = false;
-    bool goes_on = !engine->is_closing;
+    bool goes_on = !engine->is_keeper_closing;
     pthread_mutex_unlock(&engine->queue_mutex);
     return goes_on;
 }
@@ -37,7 +45,7 @@ static bool is_flush_due(struct local_engine *engine)
            __atomic_load_n(&engine->unflushed_changes, __ATOMIC_RELAXED) > REPLAY_CHANGES_MAX;
 }
 
-static enum err flush_index(struct local_engine *engine)
+enum err local_flush_index(struct local_engine *engine)
 {
     uint64_t bytes = __atomic_load_n(&engine->unflushed_bytes, __ATOMIC_RELAXED);
     uint64_t changes = __atomic_load_n(&engine->unflushed_changes, __ATOMIC_RELAXED);
@@ -50,9 +58,16 @@ static enum err flush_index(struct local_engine *engine)
 /* A chore that fails is tried again later: none of them is needed for what was answered. */
 static void note(const char *chore, enum err err)
 {
-    if (err != OK)
+    if (err != OK && err != ERR_NOT_FOUND && err != ERR_CANCELLED)
         log_event(LOG_DEBUG, "store", "a chore failed", LOG_STR("chore", str_from(chore)),
                   LOG_STR("error", str_from(err_name(err))));
+}
+
+void local_urgent_chores(struct local_engine *engine)
+{
+    note("prepare a log segment", store_log_prepare(engine->log));
+    if (is_flush_due(engine))
+        note("flush the index", local_flush_index(engine));
 }
 
 void *local_keeper_thread(void *context)
@@ -61,9 +76,13 @@ void *local_keeper_thread(void *context)
     while (wait_for_chores(engine)) {
         if (local_is_read_only(engine))
             continue;
-        note("prepare a log segment", store_log_prepare(engine->log));
-        if (is_flush_due(engine))
-            note("flush the index", flush_index(engine));
+        local_urgent_chores(engine);
+        note("give back log segments", local_give_back(engine));
+        enum err err = local_compact_one(engine);
+        note("empty a log segment", err);
+        /* There may be more to do. */
+        if (err == OK)
+            local_wake_keeper(engine);
     }
     return NULL;
 }

@@ -145,16 +145,24 @@ static enum err open_parts(const struct local_options *options, bool rebuild,
     return OK;
 }
 
-static void stop_threads(struct local_engine *engine, bool has_keeper)
+static void stop_commit_thread(struct local_engine *engine)
 {
     pthread_mutex_lock(&engine->queue_mutex);
     engine->is_closing = true;
     pthread_cond_signal(&engine->has_updates);
-    pthread_cond_signal(&engine->has_chores);
     pthread_mutex_unlock(&engine->queue_mutex);
     pthread_join(engine->commit_thread, NULL);
-    if (has_keeper)
-        pthread_join(engine->keeper_thread, NULL);
+}
+
+/* The keeper ends first, because it has updates of its own. */
+static void stop_threads(struct local_engine *engine)
+{
+    pthread_mutex_lock(&engine->queue_mutex);
+    engine->is_keeper_closing = true;
+    pthread_cond_signal(&engine->has_chores);
+    pthread_mutex_unlock(&engine->queue_mutex);
+    pthread_join(engine->keeper_thread, NULL);
+    stop_commit_thread(engine);
 }
 
 static enum err start_threads(struct local_engine *engine)
@@ -163,14 +171,14 @@ static enum err start_threads(struct local_engine *engine)
         return ERR_NO_MEMORY;
     if (pthread_create(&engine->keeper_thread, NULL, local_keeper_thread, engine) == 0)
         return OK;
-    stop_threads(engine, false);
+    stop_commit_thread(engine);
     return ERR_NO_MEMORY;
 }
 
 static void close_engine(struct engine *base)
 {
     struct local_engine *engine = local_engine_of(base);
-    stop_threads(engine, true);
+    stop_threads(engine);
     commit_free(engine->commit);
     snapshots_release(&engine->snapshots);
     /* A disk that has failed is left as it is; the next start replays. */

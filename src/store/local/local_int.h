@@ -56,7 +56,7 @@ struct local_engine {
     /* The thread that prepares segments, flushes the index and empties segments. Woken under queue_mutex. */
     pthread_t keeper_thread;
     pthread_cond_t has_chores;
-    bool is_keeper_wanted;
+    bool is_keeper_wanted, is_keeper_closing;
 
     pthread_mutex_t failure_mutex;
     bool is_read_only; /* read without the mutex, set once */
@@ -115,6 +115,11 @@ void local_cursor_close(struct cursor *cursor);
 /* Rows of updates: local_update.c */
 enum err local_row_put(struct tx *tx, const struct table *table, const void *row);
 enum err local_row_delete(struct tx *tx, const struct table *table, const void *row);
+/* Takes note of what the index has of the node's key; null: nothing. */
+void local_set_base(struct overlay_node *node, const struct row_entry *entry);
+/* Adds a change to the record that is being made, and to the overlay. The blob may be null when the change has none. */
+enum err local_append_change(struct local_tx *tx, const struct change *change,
+                             const struct blob *blob, struct overlay_node *node);
 /* The node of a key with what the index has of it. */
 enum err local_node_of(struct local_engine *engine, struct overlay *overlay, str key,
                        struct overlay_node **out_node);
@@ -137,6 +142,16 @@ enum err local_replay(struct local_engine *engine, local_progress_fn progress, v
 /* Chores: keeper.c */
 void *local_keeper_thread(void *engine);
 void local_wake_keeper(struct local_engine *engine);
+/* Those that others wait for: the next log segment, and the index on disk. */
+void local_urgent_chores(struct local_engine *engine);
+bool local_is_keeper_closing(struct local_engine *engine);
+enum err local_flush_index(struct local_engine *engine);
+
+/* Giving back space: compact.c. Both on the keeper's thread. */
+/* Empties the segment that is worth it most, if any is. ERR_NOT_FOUND: none is. */
+enum err local_compact_one(struct local_engine *engine);
+/* Gives back the segments that were emptied and that no view can read any more. */
+enum err local_give_back(struct local_engine *engine);
 
 /* Extents: extents.c */
 enum err extent_store_open(struct local_engine *engine, struct extent_store **out_store,

@@ -98,10 +98,7 @@ static enum err get_in_update(struct local_tx *tx, const struct table *table, vo
     if (err == OK || err == ERR_NOT_FOUND) {
         if (!node)
             node = overlay_make(overlay, buf_str(&tx->key));
-        node->is_base_known = true;
-        node->has_base = err == OK;
-        node->base_segment = err == OK ? entry.segment : 0;
-        node->base_length = err == OK ? entry.length : 0;
+        local_set_base(node, err == OK ? &entry : NULL);
     }
     if (err == OK)
         err = fill_copied(table, &entry, row, arena);

@@ -6,23 +6,29 @@
 
 #include "base/crc.h"
 
+void local_set_base(struct overlay_node *node, const struct row_entry *entry)
+{
+    node->is_base_known = true;
+    node->has_base = entry != NULL;
+    node->base_segment = entry ? entry->segment : 0;
+    node->base_offset = entry ? entry->offset : 0;
+    node->base_length = entry ? entry->length : 0;
+}
+
 /* Asks the index what it has of the node's key, unless that is known. */
 static enum err learn_base(struct local_engine *engine, struct overlay_node *node)
 {
     if (node->is_base_known)
         return OK;
     struct index_pin pin = {0};
-    struct row_entry entry = {0};
+    struct row_entry entry;
     enum err err = index_get(engine->index, NULL, node->key, VIEW_WAIT, &pin);
     if (err == OK)
         err = row_entry_decode(pin.value, &entry);
     index_pin_release(&pin);
     if (err != OK && err != ERR_NOT_FOUND)
         return err;
-    node->is_base_known = true;
-    node->has_base = err == OK;
-    node->base_segment = entry.segment;
-    node->base_length = entry.length;
+    local_set_base(node, err == OK ? &entry : NULL);
     return OK;
 }
 
@@ -57,8 +63,8 @@ static enum err append_blob(struct local_tx *tx, const struct blob *blob)
     return OK;
 }
 
-static enum err append_change(struct local_tx *tx, const struct change *change,
-                              const struct blob *blob, struct overlay_node *node)
+enum err local_append_change(struct local_tx *tx, const struct change *change,
+                             const struct blob *blob, struct overlay_node *node)
 {
     struct commit *commit = tx->commit;
     struct buf *bytes = &commit->batch.bytes;
@@ -106,7 +112,7 @@ enum err local_row_put(struct tx *base, const struct table *table, const void *r
                       &node));
     change.key = node->key;
     change.value = buf_str(&tx->value);
-    return append_change(tx, &change, blob, node);
+    return local_append_change(tx, &change, blob, node);
 }
 
 enum err local_row_delete(struct tx *base, const struct table *table, const void *row)
@@ -123,5 +129,5 @@ enum err local_row_delete(struct tx *base, const struct table *table, const void
     if (!is_there)
         return OK;
     struct change change = {.kind = CHANGE_DELETE, .key = node->key};
-    return append_change(tx, &change, NULL, node);
+    return local_append_change(tx, &change, NULL, node);
 }

@@ -511,6 +511,7 @@ static struct log_figures figures_of(const struct segment *segment)
         .live_bytes = segment->live_bytes,
         .tombstone_bytes = segment->tombstone_bytes,
         .state = segment->state,
+        .is_damaged = segment->is_damaged,
     };
 }
 
@@ -560,6 +561,15 @@ void store_log_set_empty(struct store_log *log, uint64_t id, uint64_t emptied_at
     assert(segment && segment->state == SEGMENT_SEALED);
     segment->state = SEGMENT_EMPTY;
     segment->emptied_at = emptied_at;
+    pthread_mutex_unlock(&log->mutex);
+}
+
+void store_log_set_damaged(struct store_log *log, uint64_t id)
+{
+    pthread_mutex_lock(&log->mutex);
+    struct segment *segment = log_find(log, id);
+    if (segment)
+        segment->is_damaged = true;
     pthread_mutex_unlock(&log->mutex);
 }
 

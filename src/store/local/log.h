@@ -106,6 +106,7 @@ struct log_figures {
     uint64_t id, size;
     uint64_t live_bytes, tombstone_bytes;
     enum segment_state state;
+    bool is_damaged;
 };
 bool store_log_account(struct store_log *log, uint64_t segment, int64_t live_bytes,
                        int64_t tombstone_bytes, struct log_figures *out_figures);
@@ -116,6 +117,8 @@ bool store_log_has_segment(struct store_log *log, uint64_t segment);
 /* All segments in order of their ids: store_log_next_segment(log, 0, &figures) gives the first, with its id the next. */
 bool store_log_next_segment(struct store_log *log, uint64_t after, struct log_figures *out_figures);
 
+/* Not to be emptied again in this run. */
+void store_log_set_damaged(struct store_log *log, uint64_t segment);
 /* Nothing in it is needed by views that begin at snapshot `emptied_at` or later. */
 void store_log_set_empty(struct store_log *log, uint64_t segment, uint64_t emptied_at);
 /* Gives back the EMPTY segments of which no snapshot before `oldest_snapshot` can read: the index that does not know them is

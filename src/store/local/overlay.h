@@ -20,7 +20,7 @@ struct overlay_node {
 
     /* What the index has; filled by whoever asked it first. */
     bool is_base_known, has_base;
-    uint64_t base_segment, base_length;
+    uint64_t base_segment, base_offset, base_length;
 
     struct overlay_node *next[]; /* level 0 is the order of all nodes */
 };

@@ -38,6 +38,7 @@ struct segment {
     /* What rows point to, and deletions (docs/format/index.md). Changed by the commit thread under the log's mutex. */
     uint64_t live_bytes, tombstone_bytes;
     uint64_t emptied_at; /* EMPTY: number of the first snapshot that does not need it */
+    bool is_damaged;     /* it could not be read through, and so is not emptied */
 };
 
 enum { SEGMENT_NAME_MAX = 32 };

@@ -62,3 +62,11 @@ uint64_t snapshot_oldest(struct snapshots *snapshots)
     pthread_mutex_unlock(&snapshots->mutex);
     return number;
 }
+
+uint64_t snapshot_newest(struct snapshots *snapshots)
+{
+    pthread_mutex_lock(&snapshots->mutex);
+    uint64_t number = snapshots->newest->number;
+    pthread_mutex_unlock(&snapshots->mutex);
+    return number;
+}

@@ -28,5 +28,6 @@ void snapshots_release(struct snapshots *snapshots); /* all views have ended */
 uint64_t snapshot_publish(struct snapshots *snapshots, struct index *index);
 struct snapshot *snapshot_hold(struct snapshots *snapshots);
 void snapshot_let(struct snapshots *snapshots, struct snapshot *snapshot);
+uint64_t snapshot_newest(struct snapshots *snapshots);
 /* The number of the oldest that anybody holds. */
 uint64_t snapshot_oldest(struct snapshots *snapshots);

@@ -1,0 +1,237 @@
+#!/usr/bin/env python3
+"""The crash oracle: loads a server, makes it crash, starts it again, and compares what it holds with what it had answered.
+
+    oracle.py --pail BINARY [--mode kill|point|forget|power] [--fs ext4|xfs] [--rounds N] [--seed S] [--seconds S]
+
+Modes, from the mildest to the hardest:
+  kill    SIGKILL at a random moment, also while it starts
+  point   SIGKILL right before or after a chosen system call on the data folder (crash_shim.c)
+  forget  the same, and a part of what was not synced is lost (crash_shim.c)
+  power   a file system of its own (--fs) is shut down without flushing anything; needs root
+
+Each round prints a line; the seed of a run is printed first. The folder of a failed run is kept. docs/reliability.md tells
+what each answer of the server promises. Ends with 1 when anything was lost, mixed or left over, with 77 when the mode
+cannot be had here."""
+
+import argparse
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+
+from oracle_check import Check, orphans_after_cleaning
+from oracle_http import Client, Cut
+from oracle_load import Load
+from oracle_model import Model
+from oracle_server import Died, Disk, Folder, Server, why_no_disk
+
+SKIPPED = 77
+FAULTS_SHOWN = 12
+CLEAN_EVERY = 20  # rounds
+
+# Where a process may die: which call, on what, and how often it passes there in a life.
+POINTS = [
+    ("pwrite", "log", 400),
+    ("fdatasync", "log", 400),
+    ("pwrite", "tmp", 120),
+    ("fdatasync", "tmp", 60),
+    ("ftruncate", "tmp", 60),
+    ("rename", "extents", 60),
+    ("fsync", "extents", 60),
+    ("unlink", "extents", 40),
+    ("mkdir", "extents", 30),
+    ("rename", "log", 2),
+    ("fsync", "log", 3),
+    ("fallocate", "log", 2),
+    ("rename", "index", 3),
+    ("fsync", "index", 3),
+    ("fdatasync", "index", 2),
+    ("write", "index", 8),
+    ("unlink", "index", 3),
+]
+
+
+class Oracle:
+    def __init__(self, options):
+        self.options = options
+        self.rng = random.Random(f"{options.seed}")
+        self.folder = tempfile.mkdtemp(prefix="pail-crash-", dir=options.dir)
+        self.disk = Disk(self.folder, options.fs) if options.mode == "power" else Folder(self.folder)
+        self.server = Server(os.path.abspath(options.pail), self.folder, self.disk.data)
+        self.model = Model(options.threads, options.keys)
+        self.totals = {"operations": 0, "kept": 0, "gone": 0, "kills": 0, "cuts": 0, "starts": 0}
+
+    # ---- A life and its end ----
+
+    def environment(self, rng, is_start):
+        """For the shim: where this life ends by itself."""
+        if self.options.mode not in ("point", "forget"):
+            return {}
+        call, where, often = rng.choice(POINTS)
+        side = rng.choice(["before", "after"])
+        nth = rng.randrange(min(often, 4)) if is_start else rng.randrange(often)
+        self.said = f"{side} {call} in {where} #{nth}"
+        return {
+            "LD_PRELOAD": os.path.abspath(self.options.shim),
+            "PAIL_CRASH_DIR": self.disk.data,
+            "PAIL_CRASH_AT": f"{side}:{call}:{where}:{nth}",
+            "PAIL_CRASH_FORGETS": "1" if self.options.mode == "forget" else "0",
+            "PAIL_CRASH_SEED": str(rng.randrange(1 << 31)),
+        }
+
+    def slow(self):
+        """A disk whose syncs of the log take longer, so that more is in flight."""
+        if not self.options.slow_ms:
+            return {}
+        return {
+            "LD_PRELOAD": os.path.abspath(self.options.shim),
+            "PAIL_CRASH_DIR": self.disk.data,
+            "PAIL_CRASH_SLOW_MS": str(self.options.slow_ms),
+        }
+
+    def end_life(self, rng, load=None, after=0.0):
+        """The crash. `after`: when it comes, unless the shim is quicker."""
+        try:
+            self.server.process.wait(after)
+        except Exception:
+            pass
+        if self.options.mode == "power":
+            self.cut_power(load.cut if load else Cut())
+            if load:
+                time.sleep(rng.choice([0, 0.01, 0.1]))  # what is answered now counts too
+        self.server.kill()
+        self.totals["kills"] += 1
+        if load:
+            load.is_dying.set()
+            load.join()
+        if self.options.mode == "power":
+            self.disk.remount()
+
+    def cut_power(self, cut):
+        cut.began = time.monotonic()
+        self.disk.cut()
+        cut.ended = time.monotonic()
+        self.totals["cuts"] += 1
+
+    def crash_at_start(self, rng):
+        """Dies while it recovers."""
+        self.server.spawn({**self.environment(rng, True), **self.slow()})
+        self.end_life(rng, after=rng.uniform(0.001, 0.15))
+
+    def start(self, environment=None):
+        self.totals["starts"] += 1
+        self.server.spawn(environment).wait_ready()
+
+    # ---- A round ----
+
+    def round(self, number):
+        rng = random.Random(f"{self.options.seed}/{number}")
+        faults = []
+        self.said = ""
+        environment = {**self.environment(rng, False), **self.slow()}
+        life = rng.uniform(0.005, self.options.seconds)
+        try:
+            self.start(environment)
+        except Died:
+            if "PAIL_CRASH_AT" not in environment:
+                raise
+            self.start()  # it came to its point before it was ready
+            self.said = "(at start)"
+        load = Load(self.model, self.server.port, f"{self.options.seed}/{number}", faults)
+        load.start()
+        self.end_life(rng, load, life)
+        starts = rng.choice([0, 0, 0, 1, 1, 2])
+        for _ in range(starts):
+            self.crash_at_start(rng)
+        self.start()
+        check = Check(self.model, self.server)
+        faults += check.run()
+        self.totals["operations"] += load.operations
+        self.totals["kept"] += check.kept
+        self.totals["gone"] += check.gone
+        print(
+            f"round {number}: {life * 1000:.0f} ms{' ' + self.said if self.said else ''}, {load.operations} operations, in flight "
+            f"{check.kept} kept {check.gone} gone, {starts} crashes at start{', ' + str(len(faults)) + ' FAULTS' if faults else ''}",
+            flush=True,
+        )
+        if faults:
+            return faults
+        check.take_over()
+        if number % CLEAN_EVERY == 0 or number == self.options.rounds:
+            faults = self.clean()
+        self.server.kill()
+        return faults
+
+    def clean(self):
+        left = orphans_after_cleaning(self.model, self.server)
+        faults = Check(self.model, self.server).run()
+        return faults + [f"left over after everything was deleted: {path}" for path in left]
+
+    def make_buckets(self):
+        self.start()
+        client = Client(self.server.port)
+        for bucket in self.model.buckets:
+            client.expect(200, "PUT", bucket)
+        client.close()
+        self.server.kill()
+
+    def run(self):
+        began = time.monotonic()
+        self.make_buckets()
+        for number in range(1, self.options.rounds + 1):
+            try:
+                faults = self.round(number)
+            except (AssertionError, Died) as error:
+                faults = [str(error)]
+            if faults:
+                print("\n".join(f"  FAULT {text}" for text in faults[:FAULTS_SHOWN]))
+                print(f"FAILED in round {number}: {len(faults)} faults; seed {self.options.seed}, folder {self.folder}")
+                return False
+        totals = ", ".join(f"{value} {name}" for name, value in self.totals.items() if value)
+        print(f"passed: {self.options.rounds} rounds in {time.monotonic() - began:.0f} s: {totals}; slowest start {self.server.slowest_start:.2f} s")
+        return True
+
+    def close(self, keep):
+        self.server.kill()
+        self.disk.close()
+        if not keep:
+            shutil.rmtree(self.folder)
+
+
+def read_options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pail", required=True)
+    parser.add_argument("--shim", default="", help="the library made of crash_shim.c; modes point and forget need it")
+    parser.add_argument("--mode", choices=["kill", "point", "forget", "power"], default="kill")
+    parser.add_argument("--fs", choices=["ext4", "xfs"], default="ext4")
+    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
+    parser.add_argument("--seconds", type=float, default=2.0, help="longest load before a crash")
+    parser.add_argument("--threads", type=int, default=8)
+    parser.add_argument("--keys", type=int, default=20, help="keys of each thread")
+    parser.add_argument("--slow-ms", type=int, default=0, help="each sync of the log takes this much longer (needs --shim)")
+    parser.add_argument("--dir", default=None, help="where the folder of the run is made")
+    parser.add_argument("--keep", action="store_true", help="keep the folder also of a run that passed")
+    return parser.parse_args()
+
+
+def main():
+    options = read_options()
+    why = why_no_disk(options.fs) if options.mode == "power" else None
+    if why:
+        print(f"SKIPPED: no power cuts on {options.fs} here: {why}")
+        return SKIPPED
+    print(f"crash oracle: mode {options.mode}{' on ' + options.fs if options.mode == 'power' else ''}, seed {options.seed}", flush=True)
+    oracle = Oracle(options)
+    passed = False
+    try:
+        passed = oracle.run()
+    finally:
+        oracle.close(options.keep or not passed)
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""The server under test, and the disk that it lies on."""
+
+import ctypes
+import fcntl
+import http.client
+import os
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import time
+
+LISTENS = re.compile(r"^pail: (S3|admin) on http://\S+:(\d+)$", re.M)
+START_SECONDS = 60
+FS_IOC_SHUTDOWN = 0x8004587D  # _IOR('X', 125, __u32)
+SHUTDOWN_NO_LOG_FLUSH = 2
+PR_SET_PDEATHSIG = 1
+
+
+class Died(Exception):
+    """The server ended before it was ready."""
+
+
+class Server:
+    def __init__(self, binary, folder, data):
+        self.binary, self.folder, self.data = binary, folder, data
+        self.process = None
+        self.starts = 0
+        self.slowest_start = 0.0
+
+    def spawn(self, environment=None):
+        self.starts += 1
+        self.out_path = os.path.join(self.folder, f"out-{self.starts % 4}")
+        self.log_path = os.path.join(self.folder, f"log-{self.starts % 4}")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PAIL_")}
+        words = ["serve", "--data-dir", self.data, "--anonymous", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]
+        with open(self.out_path, "wb") as out, open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(
+                [self.binary, *words],
+                stdout=out,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                cwd=self.folder,
+                env={**kept, **(environment or {})},
+                preexec_fn=die_with_parent,
+            )
+        return self
+
+    def wait_ready(self):
+        """Returns the seconds since the call."""
+        began = time.monotonic()
+        while True:
+            with open(self.out_path, encoding="utf-8") as file:
+                ports = {name: int(port) for name, port in LISTENS.findall(file.read())}
+            if "S3" in ports and "admin" in ports:
+                break
+            if self.process.poll() is not None:
+                raise Died(f"the server ended at start with {self.process.returncode}: {self.log()[-1500:]}")
+            if time.monotonic() - began > START_SECONDS:
+                raise AssertionError(f"not ready after {START_SECONDS} s: {self.log()[-1500:]}")
+            time.sleep(0.005)
+        self.port, self.admin_port = ports["S3"], ports["admin"]
+        try:
+            ready = self.get(self.port, "/health/ready")
+        except (OSError, http.client.HTTPException):
+            self.process.wait(5)
+            raise Died("the server ended right after its start") from None
+        assert ready == "ok\n" or ready == "ok", ready
+        seconds = time.monotonic() - began
+        self.slowest_start = max(self.slowest_start, seconds)
+        return seconds
+
+    @staticmethod
+    def get(port, path):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
+
+    def metrics(self):
+        return self.get(self.admin_port, "/metrics")
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+        if self.process:
+            self.process.wait()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+def die_with_parent():
+    """No server outlives an oracle that was itself killed."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Folder:
+    """A folder of the machine's own disk: kills, but no power cuts."""
+
+    def __init__(self, folder):
+        self.data = os.path.join(folder, "data")
+
+    def close(self):
+        pass
+
+
+class Disk:
+    """A file system of its own, in a file, whose power can be cut: what was not synced is lost."""
+
+    def __init__(self, folder, kind, size=2 << 30):
+        self.image = os.path.join(folder, "disk.img")
+        self.mountpoint = os.path.join(folder, "disk")
+        self.data = os.path.join(self.mountpoint, "data")
+        self.is_mounted = False
+        os.mkdir(self.mountpoint)
+        with open(self.image, "wb") as file:
+            file.truncate(size)
+        run("mkfs." + kind, "-q", self.image)
+        self.mount()
+
+    def mount(self):
+        run("mount", "-o", "loop", self.image, self.mountpoint)
+        self.is_mounted = True
+
+    def cut(self):
+        descriptor = os.open(self.mountpoint, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.ioctl(descriptor, FS_IOC_SHUTDOWN, struct.pack("I", SHUTDOWN_NO_LOG_FLUSH))
+        finally:
+            os.close(descriptor)
+
+    def unmount(self):
+        for _ in range(100):
+            if subprocess.run(["umount", self.mountpoint], capture_output=True, check=False).returncode == 0:
+                self.is_mounted = False
+                return
+            time.sleep(0.05)
+        run("umount", self.mountpoint)
+
+    def remount(self):
+        """The power comes back: the file system replays its own journal."""
+        self.unmount()
+        self.mount()
+
+    def close(self):
+        if self.is_mounted:
+            self.unmount()
+
+
+def run(*words):
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise AssertionError(f"{' '.join(words)}: {done.stderr.strip()}")
+
+
+def why_no_disk(kind):
+    """Why a file system of this kind cannot be made and mounted here, or None."""
+    if os.geteuid() != 0:
+        return "only root can mount a file system"
+    if not shutil.which("mkfs." + kind):
+        return f"mkfs.{kind} is not installed"
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="pail-crash-try-") as folder:
+        try:
+            disk = Disk(folder, kind, 512 << 20)
+            disk.cut()
+            disk.close()
+        except (AssertionError, OSError) as error:
+            return str(error)
+    return None

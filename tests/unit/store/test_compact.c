@@ -1,0 +1,197 @@
+/* Giving back the log's space: overwriting and deleting does not make the log grow for ever, nothing that counts is lost, nothing that was
+ * deleted comes back from a rebuild, and a view keeps what it can read. */
+#include "local_support.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum { BODY = 8000, KEYS = 20, WAIT_STEPS = 600, STEP_US = 20000 };
+
+struct compacting {
+    char path[TEST_PATH_MAX];
+    struct engine *engine;
+};
+
+static int setup(void **state)
+{
+    struct compacting *test = mem_new(struct compacting);
+    fault_clear();
+    make_folder(test->path);
+    test->engine = open_store(test->path);
+    *state = test;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct compacting *test = *state;
+    engine_close(test->engine);
+    remove_folder(test->path);
+    mem_free(test);
+    return 0;
+}
+
+static uint64_t log_bytes(struct engine *engine)
+{
+    struct engine_stats stats;
+    engine_stats(engine, &stats);
+    assert_true(stats.log_live_bytes <= stats.log_bytes);
+    return stats.log_bytes;
+}
+
+static bool shrinks_to(struct engine *engine, uint64_t limit)
+{
+    for (int i = 0; i < WAIT_STEPS; i++) {
+        if (log_bytes(engine) <= limit)
+            return true;
+        /* The keeper is woken by writing. */
+        assert_ok(put_setting(engine, "tick", STR("x")));
+        (void)usleep(STEP_US);
+    }
+    return false;
+}
+
+static void put_bodies(struct engine *engine, uint64_t count, uint64_t keys)
+{
+    static char body[BODY];
+    for (uint64_t i = 0; i < count; i++) {
+        fill_bytes(body, BODY, i % keys);
+        assert_ok(put_body(engine, i % keys, body, BODY));
+    }
+}
+
+static void check_bodies(struct engine *engine, uint64_t keys)
+{
+    for (uint64_t i = 0; i < keys; i++)
+        assert_ok(check_body(engine, i, BODY));
+}
+
+static void rebuild(struct compacting *test)
+{
+    struct local_options options = {.data_dir = test->path, .segment_bytes = 256 << 10};
+    struct fail fail = {0};
+    engine_close(test->engine);
+    assert_ok(local_rebuild_index(&options, NULL, NULL, &fail));
+    test->engine = open_store(test->path);
+}
+
+static void overwritten_bodies_give_their_space_back(void **state)
+{
+    struct compacting *test = *state;
+    put_bodies(test->engine, 1000, KEYS);
+    assert_true(shrinks_to(test->engine, 2 << 20));
+    check_bodies(test->engine, KEYS);
+    rebuild(test);
+    check_bodies(test->engine, KEYS);
+    put_bodies(test->engine, 100, KEYS);
+    check_bodies(test->engine, KEYS);
+}
+
+/* Rows that are written once lie among others that die; they are moved, and live on. */
+static void rows_that_count_are_moved(void **state)
+{
+    struct compacting *test = *state;
+    char name[32];
+    for (int i = 0; i < 100; i++) {
+        (void)snprintf(name, sizeof(name), "kept%d", i);
+        assert_ok(put_setting(test->engine, name, str_from(name)));
+        put_bodies(test->engine, 10, KEYS);
+    }
+    assert_true(shrinks_to(test->engine, 2 << 20));
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 100; i++) {
+            char value[32];
+            (void)snprintf(name, sizeof(name), "kept%d", i);
+            int len = get_setting(test->engine, name, value, sizeof(value));
+            assert_int_equal(len, strlen(name));
+            assert_memory_equal(value, name, strlen(name));
+        }
+        check_bodies(test->engine, 10);
+        rebuild(test);
+    }
+}
+
+/* The deletions themselves take space as long as older puts could come back, and not longer. */
+static void deleted_rows_do_not_come_back(void **state)
+{
+    struct compacting *test = *state;
+    char name[64];
+    for (int round = 0; round < 4; round++) {
+        for (int i = 0; i < 2000; i++) {
+            (void)snprintf(name, sizeof(name), "a-rather-long-name-of-a-setting-%d-%d", round, i);
+            assert_ok(put_setting(test->engine, name, STR("value")));
+        }
+        for (int i = 0; i < 2000; i++) {
+            (void)snprintf(name, sizeof(name), "a-rather-long-name-of-a-setting-%d-%d", round, i);
+            assert_ok(delete_setting(test->engine, name));
+        }
+    }
+    assert_true(shrinks_to(test->engine, 3 << 20));
+    rebuild(test);
+    for (int round = 0; round < 4; round++)
+        for (int i = 0; i < 2000; i++) {
+            char value[8];
+            (void)snprintf(name, sizeof(name), "a-rather-long-name-of-a-setting-%d-%d", round, i);
+            assert_int_equal(get_setting(test->engine, name, value, sizeof(value)), -1);
+        }
+}
+
+static void view_keeps_what_it_can_read(void **state)
+{
+    struct compacting *test = *state;
+    struct arena *arena = arena_new(1 << 20);
+    struct tx *tx;
+    struct object_row row[KEYS];
+    uint64_t key[KEYS];
+    put_bodies(test->engine, KEYS, KEYS);
+    assert_ok(view_begin(test->engine, VIEW_WAIT, &tx));
+    for (uint64_t i = 0; i < KEYS; i++) {
+        key[i] = i;
+        row[i] = (struct object_row){.bucket_id = 1, .key = str_of(&key[i], sizeof(key[i]))};
+        assert_ok(row_get(tx, TABLE_object, &row[i], arena));
+    }
+    for (int round = 0; round < 10; round++) {
+        static char zeroes[BODY];
+        for (uint64_t i = 0; i < KEYS; i++)
+            assert_ok(put_body(test->engine, i, zeroes, BODY));
+        for (uint64_t i = 0; i < KEYS; i++) {
+            char actual[BODY], expected[BODY];
+            fill_bytes(expected, BODY, i);
+            assert_ok(blob_read(tx, &row[i].body, actual));
+            assert_memory_equal(actual, expected, BODY);
+        }
+        (void)usleep(50000);
+    }
+    view_end(tx);
+    put_bodies(test->engine, KEYS, KEYS);
+    assert_true(shrinks_to(test->engine, 2 << 20));
+    check_bodies(test->engine, KEYS);
+    arena_free(arena);
+}
+
+/* A store that rests is left in peace. */
+static void nothing_is_done_without_need(void **state)
+{
+    struct compacting *test = *state;
+    put_bodies(test->engine, 600, KEYS);
+    assert_true(shrinks_to(test->engine, 2 << 20));
+    struct engine_stats before, after;
+    (void)usleep(2500000);
+    engine_stats(test->engine, &before);
+    (void)usleep(2500000);
+    engine_stats(test->engine, &after);
+    assert_int_equal(after.batches, before.batches);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define COMPACT_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+        COMPACT_TEST(overwritten_bodies_give_their_space_back),
+        COMPACT_TEST(rows_that_count_are_moved),
+        COMPACT_TEST(deleted_rows_do_not_come_back),
+        COMPACT_TEST(view_keeps_what_it_can_read),
+        COMPACT_TEST(nothing_is_done_without_need),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
