@@ -96,7 +96,7 @@ static enum err delete_apply(struct update *update, struct tx *tx)
     struct bucket_row row;
     struct object_row object;
     struct version_row version;
-    TRY(bucket_get(tx, del->name, del->op.arena, &row));
+    TRY(op_bucket_get(&del->op, tx, del->name, &row));
     TRY(must_be_empty(tx, TABLE_object, &(struct object_row){.bucket_id = row.id}, &object));
     TRY(must_be_empty(tx, TABLE_version,
                       &(struct version_row){.bucket_id = row.id, .sequence = UINT64_MAX},

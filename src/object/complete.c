@@ -211,7 +211,7 @@ static enum err complete_apply(struct update *update, struct tx *tx)
     struct completion c = {.args = args, .tx = tx, .arena = args->op.arena};
     struct bucket_row bucket;
     struct object_row old, *current;
-    TRY(bucket_get(tx, args->bucket, c.arena, &bucket));
+    TRY(op_bucket_get(&args->op, tx, args->bucket, &bucket));
     TRY(current_find(tx, &bucket, args->key, c.arena, &old, &current));
     enum err err = upload_find(tx, bucket.id, args->key, args->upload_id, c.arena, &c.upload);
     if (err == ERR_NO_SUCH_UPLOAD)

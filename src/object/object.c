@@ -161,7 +161,7 @@ static enum err put_apply(struct update *update, struct tx *tx)
     struct arena *arena = put->op.arena;
     struct bucket_row bucket;
     struct object_row row, *current;
-    TRY(bucket_get(tx, put->bucket, arena, &bucket));
+    TRY(op_bucket_get(&put->op, tx, put->bucket, &bucket));
     TRY(current_get(tx, bucket.id, put->row.key, arena, &row, &current));
     TRY(conditions_check_write(&put->conditions, current));
     TRY(body_place(tx, put->body, &put->row));
@@ -218,7 +218,7 @@ static enum err delete_apply(struct update *update, struct tx *tx)
 {
     struct object_delete *del = container_of(update, struct object_delete, op.update);
     struct bucket_row bucket;
-    TRY(bucket_get(tx, del->bucket, del->op.arena, &bucket));
+    TRY(op_bucket_get(&del->op, tx, del->bucket, &bucket));
     for (size_t i = 0; i < del->count; i++) {
         struct object_delete_entry *entry = &del->entry[i];
         entry->result = delete_one(tx, &bucket, entry, del->op.arena);
@@ -279,7 +279,7 @@ static void copy_checksum(const struct object_copy *copy, struct object_row *row
 static enum err copy_source_get(struct object_copy *copy, struct tx *tx)
 {
     struct bucket_row bucket;
-    TRY(bucket_get(tx, copy->source_bucket, copy->op.arena, &bucket));
+    TRY(bucket_get_same(tx, copy->source_bucket, copy->source_bucket_id, copy->op.arena, &bucket));
     TRY(object_find(tx, bucket.id, copy->source_key, copy->source_version_id, copy->op.arena,
                     &copy->source));
     if (copy->expected_sequence != 0 && copy->source.sequence != copy->expected_sequence)
@@ -295,7 +295,7 @@ static enum err copy_apply(struct update *update, struct tx *tx)
     struct bucket_row bucket;
     struct object_row row, *current;
     TRY(copy_source_get(copy, tx));
-    TRY(bucket_get(tx, copy->bucket, arena, &bucket));
+    TRY(op_bucket_get(&copy->op, tx, copy->bucket, &bucket));
     TRY(current_get(tx, bucket.id, copy->row.key, arena, &row, &current));
     TRY(conditions_check_write(&copy->conditions, current));
     if (!copy->replaces_metadata)

@@ -62,6 +62,7 @@ void object_delete_start(struct object_delete *del);
 struct object_copy {
     struct obj_op op;
     str source_bucket, source_key, source_version_id;
+    uint64_t source_bucket_id; /* as obj_op.bucket_id, of the source */
     struct conditions source_conditions;
     uint64_t expected_sequence; /* 0: any; else the version must still be this one, or ERR_RETRY */
     str bucket;

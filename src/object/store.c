@@ -82,6 +82,22 @@ enum err bucket_get(struct tx *tx, str name, struct arena *arena, struct bucket_
     return OK;
 }
 
+enum err bucket_get_same(struct tx *tx, str name, uint64_t id, struct arena *arena,
+                         struct bucket_row *out_row)
+{
+    struct bucket_row row;
+    TRY(bucket_get(tx, name, arena, &row));
+    if (id != 0 && row.id != id)
+        return ERR_NO_SUCH_BUCKET;
+    *out_row = row;
+    return OK;
+}
+
+enum err op_bucket_get(const struct obj_op *op, struct tx *tx, str name, struct bucket_row *out_row)
+{
+    return bucket_get_same(tx, name, op->bucket_id, op->arena, out_row);
+}
+
 enum err usage_add(struct tx *tx, uint64_t bucket_id, const struct usage_change *change,
                    struct arena *arena)
 {

@@ -32,6 +32,9 @@ struct obj_op {
     struct update update;
     struct store *store;
     struct arena *arena;
+    uint64_t
+        bucket_id; /* the bucket that was looked at when the request was authorised: one of the same name that was
+                           made since is another, and answers ERR_NO_SUCH_BUCKET. 0: any of that name */
     struct fail fail;
     void (*done)(struct obj_op *op, enum err result);
     void *context; /* the caller's */

@@ -40,6 +40,13 @@ void obj_op_start(struct obj_op *op, enum update_flags flags,
 /* ERR_NO_SUCH_BUCKET when it is not there. */
 enum err bucket_get(struct tx *tx, str name, struct arena *arena, struct bucket_row *out_row);
 
+/* The bucket that the operation was authorised for. */
+enum err op_bucket_get(const struct obj_op *op, struct tx *tx, str name,
+                       struct bucket_row *out_row);
+/* The same for a copy's source. id 0: any of that name. */
+enum err bucket_get_same(struct tx *tx, str name, uint64_t id, struct arena *arena,
+                         struct bucket_row *out_row);
+
 /* The bucket's counts changed by these (signed) amounts. */
 struct usage_change {
     int64_t object_count, object_bytes, version_count, version_bytes, upload_count;

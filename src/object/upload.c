@@ -29,7 +29,7 @@ static enum err create_apply(struct update *update, struct tx *tx)
 {
     struct upload_create *create = container_of(update, struct upload_create, op.update);
     struct bucket_row bucket;
-    TRY(bucket_get(tx, create->bucket, create->op.arena, &bucket));
+    TRY(op_bucket_get(&create->op, tx, create->bucket, &bucket));
     create->row.bucket_id = bucket.id;
     create->row.id = store_id_new(create->op.store);
     create->row.created_ms = (uint64_t)clock_real_ms();
@@ -74,7 +74,7 @@ static enum err part_apply(struct update *update, struct tx *tx)
     struct arena *arena = part->op.arena;
     struct bucket_row bucket;
     struct upload_row upload;
-    TRY(bucket_get(tx, part->bucket, arena, &bucket));
+    TRY(op_bucket_get(&part->op, tx, part->bucket, &bucket));
     TRY(upload_find(tx, bucket.id, part->key, part->upload_id, arena, &upload));
     part->row.upload_id = upload.id;
     const struct extent_row *sealed = body_extent(part->body);
@@ -168,7 +168,7 @@ static void part_copy_md5(struct upload_part_copy *copy, uint64_t first, uint64_
 static enum err part_copy_source(struct upload_part_copy *copy, struct tx *tx)
 {
     struct bucket_row bucket;
-    TRY(bucket_get(tx, copy->source_bucket, copy->op.arena, &bucket));
+    TRY(bucket_get_same(tx, copy->source_bucket, copy->source_bucket_id, copy->op.arena, &bucket));
     TRY(object_find(tx, bucket.id, copy->source_key, copy->source_version_id, copy->op.arena,
                     &copy->source));
     if (copy->expected_sequence != 0 && copy->expected_sequence != copy->source.sequence)
@@ -184,7 +184,7 @@ static enum err part_copy_apply(struct update *update, struct tx *tx)
     struct bucket_row bucket;
     struct upload_row upload;
     TRY(part_copy_source(copy, tx));
-    TRY(bucket_get(tx, copy->bucket, arena, &bucket));
+    TRY(op_bucket_get(&copy->op, tx, copy->bucket, &bucket));
     TRY(upload_find(tx, bucket.id, copy->key, copy->upload_id, arena, &upload));
     uint64_t first = copy->has_range ? copy->range_first : 0;
     uint64_t end = copy->has_range ? copy->range_last + 1 : copy->source.size;
@@ -291,7 +291,7 @@ static enum err abort_apply(struct update *update, struct tx *tx)
     struct upload_abort *abort = container_of(update, struct upload_abort, op.update);
     struct bucket_row bucket;
     struct upload_row upload;
-    TRY(bucket_get(tx, abort->bucket, abort->op.arena, &bucket));
+    TRY(op_bucket_get(&abort->op, tx, abort->bucket, &bucket));
     TRY(upload_find(tx, bucket.id, abort->key, abort->upload_id, abort->op.arena, &upload));
     TRY(row_delete(tx, TABLE_upload, &upload));
     TRY(garbage_add(tx, GARBAGE_UPLOAD, upload.id));

@@ -36,6 +36,7 @@ void upload_part_start(struct upload_part *part);
 struct upload_part_copy {
     struct obj_op op;
     str source_bucket, source_key, source_version_id;
+    uint64_t source_bucket_id; /* as obj_op.bucket_id, of the source */
     struct conditions source_conditions;
     bool has_range;
     uint64_t range_first, range_last; /* of the source; both inclusive */

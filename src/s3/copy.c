@@ -37,8 +37,8 @@ enum err s3_copy_source_parse(struct s3_call *call, struct copy_source *out)
     return OK;
 }
 
-enum err s3_copy_source_authorise(struct s3_call *call, struct tx *tx,
-                                  const struct copy_source *source)
+enum err s3_copy_source_find(struct s3_call *call, struct tx *tx, struct copy_source *source,
+                             struct object_row *out_row)
 {
     struct bucket_row bucket;
     TRY(bucket_find(tx, source->bucket, call->arena, &bucket));
@@ -50,7 +50,9 @@ enum err s3_copy_source_authorise(struct s3_call *call, struct tx *tx,
         .bucket_exists = true,
         .anonymous_mode = call->s3->options.settings->anonymous,
     };
-    return iam_authorise(&call->identity, &request, &call->fail);
+    TRY(iam_authorise(&call->identity, &request, &call->fail));
+    source->bucket_id = bucket.id;
+    return object_find(tx, bucket.id, source->key, source->version_id, call->arena, out_row);
 }
 
 /* ---- CopyObject ---- */
@@ -141,17 +143,12 @@ static enum err copy_read(struct s3_call *call, enum view_flags flags)
 {
     struct copy *copy = call->state;
     struct tx *tx;
-    struct bucket_row bucket;
     struct object_row source;
     TRY(view_begin(store_engine(call->s3->options.store), flags, &tx));
-    enum err err = s3_copy_source_authorise(call, tx, &copy->source);
-    if (err == OK)
-        err = bucket_find(tx, copy->source.bucket, call->arena, &bucket);
-    if (err == OK)
-        err = object_find(tx, bucket.id, copy->source.key, copy->source.version_id, call->arena,
-                          &source);
+    enum err err = s3_copy_source_find(call, tx, &copy->source, &source);
     view_end(tx);
     TRY(err);
+    copy->op.source_bucket_id = copy->source.bucket_id;
     if (source.size > COPY_MAX_BYTES)
         return ERR_COPY_TOO_LARGE;
     return checksum_prepare(call, copy, &source, flags);

@@ -7,9 +7,12 @@
 struct copy_source {
     str bucket, key, version_id; /* decoded */
     struct conditions conditions;
+    uint64_t bucket_id; /* after s3_copy_source_authorise */
 };
 /* x-amz-copy-source: "/bucket/key?versionId=...", percent-encoded. ERR_BAD_ARGUMENT. */
 enum err s3_copy_source_parse(struct s3_call *call, struct copy_source *out);
-/* In a view: the source's bucket exists and the caller may read from it. */
-enum err s3_copy_source_authorise(struct s3_call *call, struct tx *tx,
-                                  const struct copy_source *source);
+/* In a view: finds the source, which the caller may read; sets its bucket's id.
+ * ERR_NO_SUCH_BUCKET, ERR_ACCESS_DENIED, ERR_NO_SUCH_KEY. The commit finds it again, and takes
+ * it from no other bucket. */
+enum err s3_copy_source_find(struct s3_call *call, struct tx *tx, struct copy_source *source,
+                             struct object_row *out_row);

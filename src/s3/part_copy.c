@@ -105,7 +105,6 @@ static enum err prepare_bytes(struct s3_call *call, struct part_copy *copy,
 static enum err part_copy_read(struct s3_call *call, enum view_flags flags)
 {
     struct part_copy *copy = call->state;
-    struct bucket_row bucket;
     struct object_row source;
     struct upload_row upload;
     struct tx *tx;
@@ -113,14 +112,10 @@ static enum err part_copy_read(struct s3_call *call, enum view_flags flags)
     enum err err =
         upload_find(tx, call->bucket_row.id, call->key, copy->op.upload_id, call->arena, &upload);
     if (err == OK)
-        err = s3_copy_source_authorise(call, tx, &copy->source);
-    if (err == OK)
-        err = bucket_find(tx, copy->source.bucket, call->arena, &bucket);
-    if (err == OK)
-        err = object_find(tx, bucket.id, copy->source.key, copy->source.version_id, call->arena,
-                          &source);
+        err = s3_copy_source_find(call, tx, &copy->source, &source);
     view_end(tx);
     TRY(err);
+    copy->op.source_bucket_id = copy->source.bucket_id;
     /* Judged again by the commit; here so that nothing is written in vain. */
     err = conditions_check_read(&copy->source.conditions, &source);
     if (err != OK)

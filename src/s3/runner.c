@@ -150,6 +150,7 @@ struct obj_op s3_call_op(struct s3_call *call)
     return (struct obj_op){
         .store = call->s3->options.store,
         .arena = call->arena,
+        .bucket_id = call->bucket_row.id,
         .done = s3_call_committed,
         .context = call,
     };
