@@ -112,6 +112,15 @@ static bool is_control(char c)
     return c > 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r';
 }
 
+/* By hand: a listing may be full of them. */
+static void escape_control(struct buf *out, char c)
+{
+    static const char digit[] = "0123456789abcdef";
+    const char low = digit[c & 15];
+    const char two[] = {'&', '#', 'x', '1', low, ';'}, one[] = {'&', '#', 'x', low, ';'};
+    buf_append(out, c < 16 ? str_of(one, sizeof(one)) : str_of(two, sizeof(two)));
+}
+
 void xml_escape(struct buf *out, str value)
 {
     while (value.len) {
@@ -124,7 +133,7 @@ void xml_escape(struct buf *out, str value)
             return;
         size_t len = str_utf8_len(value);
         if (is_control(value.ptr[0])) {
-            buf_printf(out, "&#x%x;", (unsigned)value.ptr[0]);
+            escape_control(out, value.ptr[0]);
         } else {
             const char *other = replacement(value, len);
             buf_append(out, other ? str_from(other) : str_slice(value, 0, len));

@@ -36,6 +36,7 @@ static void test_escape(void **state)
         {STR_INIT("\r\n\t"), STR_INIT("&#13;&#10;&#9;")},
         {STR_INIT("a\0b\x01\x1f"), STR_INIT("a\xef\xbf\xbd"
                                             "b&#x1;&#x1f;")},
+        {STR_INIT("\x0b\x0f\x10"), STR_INIT("&#xb;&#xf;&#x10;")},
         {STR_INIT("\x7f\xc2\x80"), STR_INIT("\x7f\xc2\x80")},
         {STR_INIT("\xef\xbf\xbe\xef\xbf\xbf"), STR_INIT("\xef\xbf\xbd\xef\xbf\xbd")},
         {STR_INIT("\xff\xc3"), STR_INIT("\xef\xbf\xbd\xef\xbf\xbd")},
