@@ -75,7 +75,9 @@ static void stats(struct engine *base, struct engine_stats *out_stats)
 
 /* ---- Opening ---- */
 
-static void close_parts(struct local_engine *engine)
+static const struct engine_ops ops;
+
+void local_close_parts(struct local_engine *engine)
 {
     index_close(engine->index);
     store_log_close(engine->log);
@@ -101,8 +103,8 @@ static enum err open_index(struct local_engine *engine, const struct local_optio
     return index_open(&index, &engine->index, fail);
 }
 
-static enum err open_log(struct local_engine *engine, const struct local_options *options,
-                         struct fail *fail)
+enum err local_open_log(struct local_engine *engine, const struct local_options *options,
+                        struct fail *fail)
 {
     struct store_log_options log = {
         .io = engine->io,
@@ -114,12 +116,12 @@ static enum err open_log(struct local_engine *engine, const struct local_options
     return store_log_open(&log, &engine->log, fail);
 }
 
-/* An engine whose index has all that the log has; no thread runs yet. With rebuild, the index is a new one beside the old. */
-static enum err open_parts(const struct local_options *options, bool rebuild,
-                           local_progress_fn progress, void *context,
-                           struct local_engine **out_engine, struct fail *fail)
+enum err local_open_parts(const struct local_options *options, bool rebuild,
+                          local_progress_fn progress, void *context,
+                          struct local_engine **out_engine, struct fail *fail)
 {
     struct local_engine *engine = mem_new(struct local_engine);
+    engine->base.ops = &ops;
     engine->io = options->io ? options->io : &io_system;
     pthread_mutex_init(&engine->queue_mutex, NULL);
     pthread_mutex_init(&engine->failure_mutex, NULL);
@@ -129,7 +131,7 @@ static enum err open_parts(const struct local_options *options, bool rebuild,
     if (err == OK)
         err = index_destroy(engine->dir.new_index_path, fail);
     if (err == OK)
-        err = open_log(engine, options, fail);
+        err = local_open_log(engine, options, fail);
     if (err == OK)
         err = open_index(engine, options,
                          rebuild ? engine->dir.new_index_path : engine->dir.index_path, fail);
@@ -138,7 +140,7 @@ static enum err open_parts(const struct local_options *options, bool rebuild,
     if (err == OK)
         err = local_replay(engine, progress, context, fail);
     if (err != OK) {
-        close_parts(engine);
+        local_close_parts(engine);
         return fail_set(fail, err, NULL, "the store cannot be opened: %s", err_fact(err));
     }
     *out_engine = engine;
@@ -184,7 +186,7 @@ static void close_engine(struct engine *base)
     /* A disk that has failed is left as it is; the next start replays. */
     if (!local_is_read_only(engine))
         (void)index_flush(engine->index);
-    close_parts(engine);
+    local_close_parts(engine);
 }
 
 static const struct engine_ops ops = {
@@ -220,8 +222,7 @@ enum err local_engine_open(const struct local_options *options, struct engine **
                            struct fail *fail)
 {
     struct local_engine *engine;
-    TRY(open_parts(options, false, NULL, NULL, &engine, fail));
-    engine->base.ops = &ops;
+    TRY(local_open_parts(options, false, NULL, NULL, &engine, fail));
     engine->commit = commit_new();
     snapshots_init(&engine->snapshots);
     (void)snapshot_publish(&engine->snapshots, engine->index);
@@ -229,7 +230,7 @@ enum err local_engine_open(const struct local_options *options, struct engine **
     if (err != OK) {
         commit_free(engine->commit);
         snapshots_release(&engine->snapshots);
-        close_parts(engine);
+        local_close_parts(engine);
         return fail_set(fail, err, NULL, "the store's threads cannot be started");
     }
     *out_engine = &engine->base;
@@ -256,9 +257,9 @@ enum err local_rebuild_index(const struct local_options *options, local_progress
                              void *context, struct fail *fail)
 {
     struct local_engine *engine;
-    TRY(open_parts(options, true, progress, context, &engine, fail));
+    TRY(local_open_parts(options, true, progress, context, &engine, fail));
     enum err err = index_flush(engine->index);
-    close_parts(engine);
+    local_close_parts(engine);
     if (err != OK)
         return fail_set(fail, err, NULL, "the new index cannot be written");
     return swap_indexes(options, fail);

@@ -27,6 +27,31 @@ struct local_progress {
 };
 typedef void (*local_progress_fn)(void *context, const struct local_progress *progress);
 
+/* Something that a check has found. */
+struct local_finding {
+    /* ERR_CORRUPT: bytes are not what they were. ERR_NOT_FOUND: something that a row needs is missing. OK: harmless. */
+    enum err err;
+    char where[160]; /* a file and offset, or a row */
+    char what[160];
+};
+typedef void (*local_found_fn)(void *context, const struct local_finding *finding);
+
+/* Reads everything that is stored, of a folder that no process has open: every record of the log, every row with its place in
+ * the log and its body, every extent. What is wrong goes to `found`; of a store that cannot be opened, the log is read and the
+ * reason is a finding. OK when it got to the end, whatever it found. progress may be null. */
+enum err local_check(const struct local_options *options, local_found_fn found,
+                     local_progress_fn progress, void *context, struct fail *fail);
+/* The same of an open store, as of now, beside its work; what is not sealed yet of the log is passed over. Worker. `pause_us` is slept
+ * after each MiB, to bound the rate. ERR_CANCELLED when *stop becomes true (null: never). */
+struct local_scrub {
+    local_found_fn found;
+    local_progress_fn progress;
+    void *context;
+    int64_t pause_us;
+    const bool *stop;
+};
+enum err local_check_open(struct engine *engine, const struct local_scrub *scrub);
+
 /* Makes the index anew from the log alone, of a folder that no process has open. The old index is replaced when the new one is
  * complete. progress may be null. */
 enum err local_rebuild_index(const struct local_options *options, local_progress_fn progress,

@@ -153,6 +153,16 @@ enum err local_compact_one(struct local_engine *engine);
 /* Gives back the segments that were emptied and that no view can read any more. */
 enum err local_give_back(struct local_engine *engine);
 
+/* Opening without threads: local_engine.c. An engine whose index has all that the log has; with rebuild, the index is a new
+ * one beside the old. */
+enum err local_open_parts(const struct local_options *options, bool rebuild,
+                          local_progress_fn progress, void *context,
+                          struct local_engine **out_engine, struct fail *fail);
+void local_close_parts(struct local_engine *engine);
+/* The log alone; the data folder is open. */
+enum err local_open_log(struct local_engine *engine, const struct local_options *options,
+                        struct fail *fail);
+
 /* Extents: extents.c */
 enum err extent_store_open(struct local_engine *engine, struct extent_store **out_store,
                            struct fail *fail);
