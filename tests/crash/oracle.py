@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """The crash oracle: loads a server, makes it crash, starts it again, and compares what it holds with what it had answered.
 
-    oracle.py --pail BINARY [--mode kill|point|forget|power] [--fs ext4|xfs] [--rounds N] [--seed S] [--seconds S]
+    oracle.py --pail BINARY [--mode kill|point|forget|power|damage] [--fs ext4|xfs] [--rounds N] [--seed S] [--seconds S]
 
 Modes, from the mildest to the hardest:
   kill    SIGKILL at a random moment, also while it starts
   point   SIGKILL right before or after a chosen system call on the data folder (crash_shim.c)
   forget  the same, and a part of what was not synced is lost (crash_shim.c)
   power   a file system of its own (--fs) is shut down without flushing anything; needs root
+  damage  no crash: bits are turned while the server is stopped (oracle_damage.py)
 
 Each round prints a line; the seed of a run is printed first. The folder of a failed run is kept. docs/reliability.md tells
 what each answer of the server promises. Ends with 1 when anything was lost, mixed or left over, with 77 when the mode
@@ -17,10 +18,12 @@ import argparse
 import os
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
 
+import oracle_damage
 from oracle_check import Check, orphans_after_cleaning
 from oracle_http import Client, Cut
 from oracle_load import Load
@@ -61,7 +64,7 @@ class Oracle:
         self.disk = Disk(self.folder, options.fs) if options.mode == "power" else Folder(self.folder)
         self.server = Server(os.path.abspath(options.pail), self.folder, self.disk.data)
         self.model = Model(options.threads, options.keys)
-        self.totals = {"operations": 0, "kept": 0, "gone": 0, "kills": 0, "cuts": 0, "starts": 0}
+        self.totals = {"operations": 0, "kept": 0, "gone": 0, "kills": 0, "points": 0, "cuts": 0, "starts": 0, "refusals": 0}
 
     # ---- A life and its end ----
 
@@ -71,8 +74,9 @@ class Oracle:
             return {}
         call, where, often = rng.choice(POINTS)
         side = rng.choice(["before", "after"])
-        nth = rng.randrange(min(often, 4)) if is_start else rng.randrange(often)
-        self.said = f"{side} {call} in {where} #{nth}"
+        nth = rng.randrange(min(often, 4)) if is_start else int(often ** rng.random())
+        if not is_start:
+            self.said = f"{side} {call} in {where} #{nth}"
         return {
             "LD_PRELOAD": os.path.abspath(self.options.shim),
             "PAIL_CRASH_DIR": self.disk.data,
@@ -95,7 +99,8 @@ class Oracle:
         """The crash. `after`: when it comes, unless the shim is quicker."""
         try:
             self.server.process.wait(after)
-        except Exception:
+            self.totals["points"] += 1
+        except subprocess.TimeoutExpired:
             pass
         if self.options.mode == "power":
             self.cut_power(load.cut if load else Cut())
@@ -137,10 +142,13 @@ class Oracle:
         except Died:
             if "PAIL_CRASH_AT" not in environment:
                 raise
+            self.totals["points"] += 1
             self.start()  # it came to its point before it was ready
             self.said = "(at start)"
         load = Load(self.model, self.server.port, f"{self.options.seed}/{number}", faults)
         load.start()
+        if self.options.mode == "damage":
+            return faults + self.damage(number, rng, load, life)
         self.end_life(rng, load, life)
         starts = rng.choice([0, 0, 0, 1, 1, 2])
         for _ in range(starts):
@@ -162,6 +170,30 @@ class Oracle:
         if number % CLEAN_EVERY == 0 or number == self.options.rounds:
             faults = self.clean()
         self.server.kill()
+        return faults
+
+    def damage(self, number, rng, load, life):
+        time.sleep(life)
+        load.is_dying.set()
+        load.join()
+        faults = self.settle()
+        if not faults:
+            self.server.stop()
+            faults, notes = oracle_damage.damage_round(self.model, self.server, rng)
+            print(f"round {number}: {load.operations} operations, {len(notes)} refusals of damage", flush=True)
+            self.totals["operations"] += load.operations
+            self.totals["refusals"] += len(notes)
+        if not faults:
+            self.start()
+            faults = self.settle()
+            self.server.stop()
+        return faults
+
+    def settle(self):
+        check = Check(self.model, self.server)
+        faults = check.run()
+        if not faults:
+            check.take_over()
         return faults
 
     def clean(self):
@@ -204,7 +236,7 @@ def read_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pail", required=True)
     parser.add_argument("--shim", default="", help="the library made of crash_shim.c; modes point and forget need it")
-    parser.add_argument("--mode", choices=["kill", "point", "forget", "power"], default="kill")
+    parser.add_argument("--mode", choices=["kill", "point", "forget", "power", "damage"], default="kill")
     parser.add_argument("--fs", choices=["ext4", "xfs"], default="ext4")
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
@@ -214,6 +246,7 @@ def read_options():
     parser.add_argument("--slow-ms", type=int, default=0, help="each sync of the log takes this much longer (needs --shim)")
     parser.add_argument("--dir", default=None, help="where the folder of the run is made")
     parser.add_argument("--keep", action="store_true", help="keep the folder also of a run that passed")
+    parser.add_argument("--delete", action="store_true", help="delete the folder also of a run that failed")
     return parser.parse_args()
 
 
@@ -229,7 +262,7 @@ def main():
     try:
         passed = oracle.run()
     finally:
-        oracle.close(options.keep or not passed)
+        oracle.close(options.keep or not (passed or options.delete))
     return 0 if passed else 1
 
 

@@ -1,0 +1,127 @@
+"""Bit rot: single bits of the store are turned while it is stopped. Whatever the server then says must be true or an error:
+wrong bytes, a missing object or a wrong list are faults. Each bit is turned back before the next round."""
+
+import os
+import threading
+
+from oracle_http import Client, Lost
+from oracle_server import Died
+
+FOLDERS = ["extents", "log", "index"]
+FLIPS_A_FOLDER = 4
+
+
+class Flip:
+    def __init__(self, path, offset, bit):
+        self.path, self.offset, self.bit = path, offset, bit
+
+    def turn(self):
+        with open(self.path, "r+b") as file:
+            file.seek(self.offset)
+            byte = file.read(1)[0]
+            file.seek(self.offset)
+            file.write(bytes([byte ^ 1 << self.bit]))
+
+    def __str__(self):
+        return f"bit {self.bit} of byte {self.offset} of {self.path}"
+
+
+def choose_flips(rng, data, folder):
+    """Where there is something: most of a log file is room for later."""
+    flips = []
+    paths = sorted(os.path.join(at, name) for at, _, names in os.walk(os.path.join(data, folder)) for name in names)
+    paths = [path for path in paths if os.path.getsize(path) > 0]
+    for _ in range(1000):
+        if len(flips) == FLIPS_A_FOLDER or not paths:
+            break
+        path = rng.choice(paths)
+        offset = rng.randrange(os.path.getsize(path))
+        with open(path, "rb") as file:
+            file.seek(offset)
+            if file.read(1) != b"\0":
+                flips.append(Flip(path, offset, rng.randrange(8)))
+    return flips
+
+
+def what_is_wrong(model, server, notes):
+    """Every key is read, every bucket listed; notes: what was refused, which is right."""
+    faults = []
+
+    def read(keys):
+        client = Client(server.port)
+        for key in keys:
+            try:
+                judge(key, client.call("GET", key.bucket, key.name), faults, notes)
+            except Lost:
+                notes.append(f"{key.name}: cut")
+        client.close()
+
+    keys = list(model.every_key())
+    threads = [threading.Thread(target=read, args=(keys[i::3],)) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    judge_lists(model, Client(server.port), faults, notes)
+    return faults
+
+
+def judge(key, reply, faults, notes):
+    where, state = f"{key.bucket}/{key.name}", key.state
+    if reply.is_unsure:
+        notes.append(f"{where}: {reply.status}")
+    elif reply.status == 404:
+        if state.is_object:
+            faults.append(f"{where}: not found, held is {state}")
+    elif reply.status != 200 or not state.is_object:
+        faults.append(f"{where}: answers {reply.status}, held is {state}")
+    elif reply.body != state.body() or reply.etag != state.etag:
+        faults.append(f"{where}: WRONG BYTES instead of {state}")
+    elif reply.headers.get("x-amz-meta-version") != str(state.number):
+        faults.append(f"{where}: wrong metadata instead of those of {state}")
+
+
+def judge_lists(model, client, faults, notes):
+    truth = {}
+    for key in model.every_key():
+        if key.state.is_object:
+            truth.setdefault(key.bucket, set()).add((key.name, key.state.size, key.state.etag))
+    for bucket in model.buckets:
+        reply = client.call("GET", bucket, query={"list-type": 2})
+        if reply.status >= 500:
+            notes.append(f"list of {bucket}: {reply.status}")
+            continue
+        listed = {
+            (entry.findtext("Key"), int(entry.findtext("Size")), entry.findtext("ETag").strip('"'))
+            for entry in reply.xml().findall("Contents")
+            if not entry.findtext("Key").startswith("chain/")
+        }
+        if listed != truth.get(bucket, set()):
+            faults.append(f"list of {bucket} differs in {sorted(listed ^ truth.get(bucket, set()))[:4]}")
+
+
+def damage_round(model, server, rng):
+    """The server is stopped, and so is it afterwards. (faults, notes)"""
+    faults, notes = [], []
+    for folder in FOLDERS:
+        flips = choose_flips(rng, server.data, folder)
+        for flip in flips:
+            flip.turn()
+        try:
+            server.spawn().wait_ready()
+            found = what_is_wrong(model, server, notes)
+            faults += found + ([f"the damage: {flip}" for flip in flips] if found else [])
+            server.stop()
+        except Died as died:
+            notes.append(f"{folder}: refused to start: {died}")
+        finally:
+            server.kill()
+            for flip in flips:
+                turn_back(flip)
+    return faults, notes
+
+
+def turn_back(flip):
+    """A file that is gone was replaced whole meanwhile (RocksDB does so at a start)."""
+    if os.path.exists(flip.path):
+        flip.turn()
