@@ -2,15 +2,16 @@
  * before or after a chosen system call on the data folder, and can play a disk that has lost what was not synced. So the
  * program that is tested is the one that is shipped. RocksDB's calls pass here too.
  *
- *   PAIL_CRASH_DIR      the data folder; calls on anything else pass untouched
- *   PAIL_CRASH_AT       SIDE:CALL:FOLDER:N: SIDE is "before" or "after", CALL as in the names below, FOLDER one of those in the
+ *   CRASH_SHIM_DIR      the data folder; calls on anything else pass untouched
+ *   CRASH_SHIM_AT       SIDE:CALL:FOLDER:N: SIDE is "before" or "after", CALL as in the names below, FOLDER one of those in the
  *                       data folder, N how many passes are let by; for a renaming, FOLDER is where it leads to
- *   PAIL_CRASH_FORGETS  1: of what was not synced in log/, extents/ and tmp/, nothing, all, or a part by chance is lost;
+ *   CRASH_SHIM_FORGETS  1: of what was not synced in log/, extents/ and tmp/, nothing, all, or a part by chance is lost;
  *                       renamings and new folders there too. Writes of the index are kept: RocksDB asks for no syncs of its
  *                       own here that a row depends on, and power cuts of a real file system test it (oracle.py --mode power)
- *   PAIL_CRASH_FD       the reading end of a pipe: the crash comes at once when a byte is there, or the pipe's writer is gone
- *   PAIL_CRASH_SEED     for the chance
- *   PAIL_CRASH_SLOW_MS  a disk that takes so much longer to sync the log
+ *   CRASH_SHIM_FD       the reading end of a pipe: a byte means that passes count from now on; when the pipe's writer closes it,
+ *                       the crash comes at once. Without a pipe they count from the start
+ *   CRASH_SHIM_SEED     for the chance
+ *   CRASH_SHIM_SLOW_MS  a disk that takes so much longer to sync the log
  *
  * The model of a disk: a write may be lost, sector by sector, until its file was synced; a name may be lost until its
  * folder was synced. */
@@ -56,7 +57,7 @@ static char data_dir[PATH_BYTES];
 static size_t data_dir_len;
 static char point_side[NAME_BYTES], point_call[NAME_BYTES], point_folder[NAME_BYTES];
 static unsigned long point_passes;
-static bool has_point, forgets;
+static bool has_point, is_counting, forgets;
 static struct timespec slowness;
 static uint64_t random_state = 1;
 static struct pending_write *writes;
@@ -111,8 +112,12 @@ static uint64_t number_of(const char *variable)
 static void *wait_for_order(void *context)
 {
     char byte;
-    while (read((int)(intptr_t)context, &byte, 1) < 0 && errno == EINTR)
-        ;
+    ssize_t got;
+    while ((got = read((int)(intptr_t)context, &byte, 1)) != 0) {
+        pthread_mutex_lock(&mutex);
+        is_counting = is_counting || got > 0;
+        pthread_mutex_unlock(&mutex);
+    }
     pthread_mutex_lock(&mutex);
     crash();
     return NULL;
@@ -132,16 +137,16 @@ static void start_waiting(int fd)
 
 __attribute__((constructor)) static void start(void)
 {
-    const char *dir = getenv("PAIL_CRASH_DIR"), *point = getenv("PAIL_CRASH_AT");
+    const char *dir = getenv("CRASH_SHIM_DIR"), *point = getenv("CRASH_SHIM_AT");
     if (!dir)
         return;
     (void)snprintf(data_dir, sizeof(data_dir), "%s/", dir);
     data_dir_len = strlen(data_dir);
     if (point)
         read_point(point);
-    forgets = number_of("PAIL_CRASH_FORGETS") == 1;
-    random_state = number_of("PAIL_CRASH_SEED") * 0x9E3779B97F4A7C15u + 1;
-    uint64_t slow_ms = number_of("PAIL_CRASH_SLOW_MS");
+    forgets = number_of("CRASH_SHIM_FORGETS") == 1;
+    random_state = number_of("CRASH_SHIM_SEED") * 0x9E3779B97F4A7C15u + 1;
+    uint64_t slow_ms = number_of("CRASH_SHIM_SLOW_MS");
     slowness = (struct timespec){(time_t)(slow_ms / 1000), (long)(slow_ms % 1000) * 1000000};
     writes = calloc(PENDING_MAX, sizeof(*writes));
     names = calloc(PENDING_MAX, sizeof(*names));
@@ -149,8 +154,9 @@ __attribute__((constructor)) static void start(void)
         abort();
     /* A child would not be the server. */
     (void)unsetenv("LD_PRELOAD");
-    if (getenv("PAIL_CRASH_FD"))
-        start_waiting((int)number_of("PAIL_CRASH_FD"));
+    is_counting = !getenv("CRASH_SHIM_FD");
+    if (!is_counting)
+        start_waiting((int)number_of("CRASH_SHIM_FD"));
 }
 
 static uint64_t next_random(void)
@@ -302,8 +308,8 @@ static void crash(void)
 /* With the mutex held. */
 static void pass(const char *side, const char *call, const char *path)
 {
-    if (!has_point || strcmp(side, point_side) != 0 || strcmp(call, point_call) != 0 ||
-        !is_in(path, point_folder))
+    if (!has_point || !is_counting || strcmp(side, point_side) != 0 ||
+        strcmp(call, point_call) != 0 || !is_in(path, point_folder))
         return;
     if (point_passes-- == 0)
         crash();
