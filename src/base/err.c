@@ -41,6 +41,9 @@ enum err err_translate_errno(int number)
         return ERR_EXISTS;
     case EAGAIN:
         return ERR_WOULD_BLOCK;
+    case EMFILE:
+    case ENFILE:
+        return ERR_UNAVAILABLE;
     default:
         return ERR_IO;
     }

@@ -16,7 +16,8 @@ const char *err_name(enum err err);
 const char *err_fact(enum err err);
 
 /* Translates an errno: ENOSPC and EDQUOT to ERR_NO_SPACE, ENOMEM to ERR_NO_MEMORY, EROFS to ERR_READ_ONLY,
- * ENOENT to ERR_NOT_FOUND, EEXIST to ERR_EXISTS, EAGAIN to ERR_WOULD_BLOCK, everything else to ERR_IO. */
+ * ENOENT to ERR_NOT_FOUND, EEXIST to ERR_EXISTS, EAGAIN to ERR_WOULD_BLOCK, EMFILE and ENFILE to ERR_UNAVAILABLE, everything
+ * else to ERR_IO. */
 enum err err_translate_errno(int number);
 static inline enum err err_from_errno(int number)
 {

@@ -31,6 +31,7 @@ static void test_errno(void **state)
         {ENOENT, ERR_NOT_FOUND},   {EEXIST, ERR_EXISTS},
         {EAGAIN, ERR_WOULD_BLOCK}, {EIO, ERR_IO},
         {EPERM, ERR_IO},           {0, ERR_IO},
+        {EMFILE, ERR_UNAVAILABLE}, {ENFILE, ERR_UNAVAILABLE},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         assert_err(err_from_errno(cases[i].number), cases[i].expected);

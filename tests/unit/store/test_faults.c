@@ -183,7 +183,8 @@ static void failures_of_extents(void **state)
         enum err expected;
         bool is_final;
     } cases[] = {
-        {FAULT_OPEN, 0, EMFILE, ERR_IO, false},
+        {FAULT_OPEN, 0, EMFILE, ERR_UNAVAILABLE, false},
+        {FAULT_OPEN, 1, EMFILE, ERR_UNAVAILABLE, false}, /* of extents/xx/, when all is written */
         {FAULT_ALLOCATE, 0, ENOSPC, ERR_NO_SPACE, false},
         {FAULT_WRITE, 0, ENOSPC, ERR_NO_SPACE, false},
         {FAULT_WRITE, 0, EIO, ERR_IO, false},
