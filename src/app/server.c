@@ -1,5 +1,5 @@
-/* Making and taking down. Each step names its own failure, so that a person learns what to do; server_close takes down
- * whatever of it is there. */
+/* Making and taking down. Each step names its own failure, so that a person learns what to do;
+ * server_close takes down whatever of it is there. */
 #include "app/server.h"
 
 #include <errno.h>
@@ -25,8 +25,8 @@ enum {
 
 /* ---- Folder and engine ---- */
 
-/* Makes the folder and those above it, durably, as what is acknowledged lies in them. Only its owner may look
- * in. */
+/* Makes the folder and those above it, durably, as what is acknowledged lies in them. Only its
+ * owner may look in. */
 static enum err make_folders(str path, struct fail *fail)
 {
     struct arena *arena = arena_new(path.len + 1);
@@ -346,10 +346,16 @@ static void close_network(struct server *server)
     tls_context_free(server->tls);
 }
 
-/* What may still complete something on a loop ends before the loops do. */
+/* The loops have stopped, the workers end, and what they completed late (a read for a client
+ * that left) is still run: it gives back what it holds of the store. */
 static void close_store(struct server *server)
 {
     workers_free(server->workers);
+    for (size_t i = 0; i < server->lane_count; i++)
+        if (server->lane[i].loop)
+            loop_finish(server->lane[i].loop);
+    if (server->loop)
+        loop_finish(server->loop);
     if (server->store)
         store_free(server->store);
     users_free(server->users);

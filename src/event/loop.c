@@ -286,6 +286,12 @@ void loop_run(struct loop *loop)
     atomic_store(&loop->thread, 0);
 }
 
+void loop_finish(struct loop *loop)
+{
+    while (atomic_load(&loop->posted) != NULL || loop->tasks.first != NULL)
+        run_tasks(loop);
+}
+
 void loop_stop(struct loop *loop)
 {
     atomic_store(&loop->is_stopping, true);

@@ -1,7 +1,9 @@
-/* loop: one thread that waits for descriptors (epoll), timers and tasks posted by other threads, and runs their callbacks.
- * A callback never blocks. Everything but loop_post and loop_stop is called on the loop's own thread (or before loop_run).
+/* loop: one thread that waits for descriptors (epoll), timers and tasks posted by other threads,
+ * and runs their callbacks. A callback never blocks. Everything but loop_post and loop_stop is
+ * called on the loop's own thread (or before loop_run).
  *
- * All structs here are embedded in their owners; the loop borrows them while they are registered. */
+ * All structs here are embedded in their owners; the loop borrows them while they are
+ * registered. */
 #pragma once
 
 #include <sys/epoll.h>
@@ -15,6 +17,9 @@ struct loop *loop_new(void);
 void loop_free(struct loop *loop);
 void loop_run(struct loop *loop);  /* until loop_stop */
 void loop_stop(struct loop *loop); /* any thread */
+/* Runs the tasks that are still posted, and those that they post: after the end of loop_run and
+ * of the workers, so that a completion that came late still frees what it completes. */
+void loop_finish(struct loop *loop);
 bool loop_is_current(const struct loop *loop);
 /* Monotonic time of this turn of the loop, in microseconds; cheap. */
 int64_t loop_now_us(const struct loop *loop);

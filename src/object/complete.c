@@ -139,6 +139,11 @@ static enum err pieces_put(struct completion *c, uint64_t manifest_id, size_t in
     struct range *range;
     size_t count;
     TRY(ranges_decode(part->ranges, c->arena, &range, &count));
+    if (count > PIECE_MAX_COUNT - c->piece_count)
+        return fail_set(&c->args->op.fail, ERR_BAD_REQUEST, "Part",
+                        "The parts were copied from more than %d pieces of other objects; upload "
+                        "the bytes of some of them instead.",
+                        PIECE_MAX_COUNT);
     for (size_t i = 0; i < count; i++) {
         const struct piece_row piece = {
             .manifest_id = manifest_id,

@@ -316,64 +316,85 @@ void object_copy_start(struct object_copy *copy)
     obj_op_start(&copy->op, 0, copy_apply);
 }
 
+/* ---- Checksums of what is stored ---- */
+
+enum { CHECKSUM_STEP_BYTES = 8 << 20 }; /* some 10 ms */
+
 static void nothing(void *context)
 {
     (void)context;
 }
 
-static enum err digest_all(struct obj_reader *reader, struct digest *digest)
+static void checksum_release(void *context)
 {
-    str bytes;
-    enum err err;
-    while ((err = obj_reader_read_wait(reader, &bytes)) == OK)
-        digest_update(digest, bytes.ptr, bytes.len);
-    return err == ERR_NOT_FOUND ? OK : err;
+    struct object_checksum *sum = context;
+    if (sum->reader != NULL)
+        obj_reader_close(mem_take(&sum->reader));
+    digest_release(&sum->digest);
 }
 
-/* Finds the version and opens the range in one view, since inline bytes belong to it.
- * *out_reader is null for no bytes. */
-static enum err checksum_open(struct store *store, const struct object_checksum_args *args,
-                              struct arena *arena, struct object_row *row,
-                              struct obj_reader **out_reader)
+struct object_checksum *object_checksum_new(struct store *store,
+                                            const struct object_checksum_args *args,
+                                            struct arena *arena)
+{
+    struct object_checksum *sum = arena_new_of(arena, struct object_checksum);
+    sum->store = store;
+    sum->args = *args;
+    sum->arena = arena;
+    digest_init(&sum->digest, DIGEST_BIT(args->kind));
+    arena_on_reset(arena, checksum_release, sum);
+    return sum;
+}
+
+/* Finds the version and opens the range in one view, since inline bytes belong to it. */
+static enum err checksum_find(struct object_checksum *sum, struct tx *tx)
+{
+    const struct object_checksum_args *args = &sum->args;
+    struct bucket_row bucket;
+    TRY(bucket_get(tx, args->bucket, sum->arena, &bucket));
+    TRY(object_find(tx, bucket.id, args->key, args->version_id, sum->arena, &sum->row));
+    uint64_t length = args->length > 0 ? args->length : sum->row.size;
+    if (length == 0)
+        return OK;
+    if (args->offset > sum->row.size || length > sum->row.size - args->offset)
+        return ERR_BAD_RANGE;
+    const struct obj_reader_options options = {.store = sum->store,
+                                               .arena = sum->arena,
+                                               .row = &sum->row,
+                                               .offset = args->offset,
+                                               .length = length,
+                                               .ready = nothing};
+    return obj_reader_open(tx, VIEW_WAIT, &options, &sum->reader);
+}
+
+static enum err checksum_open(struct object_checksum *sum)
 {
     struct tx *tx;
-    struct bucket_row bucket;
-    TRY(view_begin(store->engine, VIEW_WAIT, &tx));
-    enum err err = bucket_get(tx, args->bucket, arena, &bucket);
-    if (err == OK)
-        err = object_find(tx, bucket.id, args->key, args->version_id, arena, row);
-    uint64_t length = args->length > 0 ? args->length : row->size;
-    if (err == OK && length > 0) {
-        const struct obj_reader_options options = {.store = store,
-                                                   .arena = arena,
-                                                   .row = row,
-                                                   .offset = args->offset,
-                                                   .length = length,
-                                                   .ready = nothing};
-        err = args->offset + length > row->size
-                  ? ERR_BAD_RANGE
-                  : obj_reader_open(tx, VIEW_WAIT, &options, out_reader);
-    }
+    TRY(view_begin(sum->store->engine, VIEW_WAIT, &tx));
+    enum err err = checksum_find(sum, tx);
     view_end(tx);
+    sum->is_open = err == OK;
     return err;
 }
 
-enum err object_checksum_wait(struct store *store, const struct object_checksum_args *args,
-                              struct arena *arena, struct object_row *out_row, str *out_checksum)
+enum err object_checksum_step(struct object_checksum *sum)
 {
-    struct obj_reader *reader = NULL;
-    struct object_row *row = arena_new_of(arena, struct object_row);
-    TRY(checksum_open(store, args, arena, row, &reader));
-    struct digest digest;
-    digest_init(&digest, DIGEST_BIT(args->kind));
-    enum err err = reader == NULL ? OK : digest_all(reader, &digest);
-    if (reader != NULL)
-        obj_reader_close(reader);
-    digest_finish(&digest);
-    if (err == OK) {
-        *out_checksum = arena_str(arena, digest_checksum(&digest, args->kind));
-        *out_row = *row;
+    if (!sum->is_open)
+        TRY(checksum_open(sum));
+    enum err err = sum->reader != NULL ? OK : ERR_NOT_FOUND;
+    for (size_t done = 0; err == OK && done < CHECKSUM_STEP_BYTES;) {
+        str bytes;
+        err = obj_reader_read_wait(sum->reader, &bytes);
+        if (err == OK) {
+            digest_update(&sum->digest, bytes.ptr, bytes.len);
+            done += bytes.len;
+        }
     }
-    digest_release(&digest);
-    return err;
+    if (err == OK)
+        return ERR_WOULD_BLOCK;
+    if (err != ERR_NOT_FOUND)
+        return err;
+    digest_finish(&sum->digest);
+    sum->checksum = arena_str(sum->arena, digest_checksum(&sum->digest, sum->args.kind));
+    return OK;
 }

@@ -77,16 +77,31 @@ struct object_copy {
     struct object_row source; /* out */
 };
 void object_copy_start(struct object_copy *copy);
-/* Finds a version and computes a checksum of all its bytes, for copies that want another kind
- * than the source has: its sequence is then the copy's expected_sequence. Worker; the arena is
- * the call's alone. */
+/* Finds a version and computes a checksum of its bytes, for copies that want another kind than
+ * the source has; its sequence is then the copy's expected_sequence. In steps of bounded length,
+ * so that many such copies do not keep the workers from others. On workers, one at a time; the
+ * arena, which frees what it holds, is the work's alone meanwhile. */
 struct object_checksum_args {
     str bucket, key, version_id;
     enum checksum_kind kind;
     uint64_t offset, length; /* of the range; length 0: all of it */
 };
-enum err object_checksum_wait(struct store *store, const struct object_checksum_args *args,
-                              struct arena *arena, struct object_row *out_row, str *out_checksum);
+struct object_checksum {
+    struct object_checksum_args args;
+    struct store *store;
+    struct arena *arena;
+    struct obj_reader *reader; /* null: not open, or no bytes */
+    struct digest digest;
+    bool is_open;
+    struct object_row row; /* out */
+    str checksum;          /* out, in the arena */
+};
+struct object_checksum *object_checksum_new(struct store *store,
+                                            const struct object_checksum_args *args,
+                                            struct arena *arena);
+/* The next step. OK: row and checksum are there. ERR_WOULD_BLOCK: more is to be done, call
+ * again. */
+enum err object_checksum_step(struct object_checksum *sum);
 
 /* For src/object's own use: puts the row as the key's current version, letting go of the one
  * before. */

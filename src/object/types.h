@@ -46,6 +46,8 @@ enum {
     METADATA_MAX_BYTES = 2048,
     TAG_MAX_COUNT = 10,
     PART_MAX_NUMBER = 10000,
+    PIECE_MAX_COUNT =
+        100000, /* of one object: what a commit can write without holding others up for long */
     PAGE_MAX_KEYS = 1000,
     DELETE_MAX_KEYS = 1000,
     MD5_BYTES = 16,

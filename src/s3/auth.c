@@ -3,6 +3,7 @@
  * of signing keys is the loop's own). */
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "http/chars.h"
 #include "object/bucket.h"
 #include "object/object.h"
 #include "s3/handlers.h"
@@ -71,6 +72,14 @@ static enum err verify_signature(struct s3_call *call)
     return call->sig.session_token.len > 0 ? ERR_BAD_TOKEN : OK;
 }
 
+static bool is_header_text(str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.ptr[i] < ' ' || text.ptr[i] == 0x7f)
+            return false;
+    return true;
+}
+
 static void identify(struct s3_call *call)
 {
     const struct credential *credential = &call->credential;
@@ -105,6 +114,37 @@ static enum err authorise(struct s3_call *call)
     return iam_authorise(&call->identity, &request, &call->fail);
 }
 
+/* A presigned link carries in its query what would be headers otherwise (x-amz-meta-*, x-amz-acl
+ * ...): signed by being there. From here on they are headers. */
+static enum err headers_from_query(struct s3_call *call)
+{
+    static const str own[] = {STR_INIT("X-Amz-Algorithm"),     STR_INIT("X-Amz-Credential"),
+                              STR_INIT("X-Amz-Date"),          STR_INIT("X-Amz-Expires"),
+                              STR_INIT("X-Amz-SignedHeaders"), STR_INIT("X-Amz-Signature"),
+                              STR_INIT("X-Amz-Security-Token")};
+    const struct http_request *from = call->request;
+    struct http_request *request = arena_new_of(call->arena, struct http_request);
+    *request = *from;
+    request->header =
+        arena_new_array(call->arena, struct pair, from->header_count + call->query_count + 1);
+    for (size_t i = 0; i < from->header_count; i++)
+        request->header[i] = from->header[i];
+    for (size_t i = 0; i < call->query_count; i++) {
+        const struct pair *query = &call->query[i];
+        bool is_own = !str_has_prefix_nocase(query->name, STR("x-amz-"));
+        for (size_t k = 0; k < sizeof own / sizeof own[0]; k++)
+            is_own = is_own || str_eq_nocase(query->name, own[k]);
+        if (is_own || http_has_header(from, query->name))
+            continue;
+        if (!http_is_token(query->name) || !is_header_text(query->value))
+            return fail_set(&call->fail, ERR_BAD_HEADER, "X-Amz-*",
+                            "a parameter has a control character");
+        request->header[request->header_count++] = *query;
+    }
+    call->request = request;
+    return OK;
+}
+
 /* x-amz-expected-bucket-owner: the caller's safeguard against a bucket that has changed hands. */
 static enum err check_expected_owner(struct s3_call *call)
 {
@@ -123,6 +163,8 @@ enum err s3_auth_verify(struct s3_call *call)
     const struct s3_handler *handler = call->operation->handler;
     if (!is_signed(call) && call->bucket_err != OK && handler != NULL && !handler->creates_bucket)
         return call->bucket_err;
+    if (call->sig_kind == SIG_V4_QUERY)
+        TRY(headers_from_query(call));
     TRY(authorise(call));
     return check_expected_owner(call);
 }

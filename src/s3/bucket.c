@@ -23,7 +23,8 @@ struct list_buckets {
     char owner_name[DISPLAY_NAME_MAX + 1];
 };
 
-/* "eu-west-1": two letters, a word or more, a digit. Another region than ours has no buckets here. */
+/* "eu-west-1": two letters, a word or more, a digit. Another region than ours has no buckets
+ * here. */
 static enum err region_filter_parse(struct s3_call *call, str region, bool *out_is_elsewhere)
 {
     *out_is_elsewhere = region.len > 0 && !str_eq(region, call->s3->options.settings->region);

@@ -54,6 +54,7 @@ struct s3_call {
     size_t detail_count;
     enum err err;
     const char *error_code; /* of the answer that was sent; null: no error */
+    uint64_t held_bytes;    /* of the loop's HELD_BYTES_MAX */
     bool is_replied;
     bool is_undone;
 
@@ -68,8 +69,11 @@ void s3_call_committed(struct obj_op *op, enum err result);
 /* The shared part of a change. */
 struct obj_op s3_call_op(struct s3_call *call);
 
-/* Adds an element to the document of an error that is about to be answered; name is a literal, the value lives in the arena.
- * What is too much is left out. */
+/* Counts memory that this call holds until it is over. Loop. */
+void s3_call_hold(struct s3_call *call, uint64_t bytes);
+
+/* Adds an element to the document of an error that is about to be answered; name is a literal,
+ * the value lives in the arena. What is too much is left out. */
 void s3_error_detail(struct s3_call *call, const char *name, str value);
 void s3_error_detail_u64(struct s3_call *call, const char *name, uint64_t value);
 

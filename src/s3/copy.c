@@ -51,6 +51,9 @@ enum err s3_copy_source_find(struct s3_call *call, struct tx *tx, struct copy_so
         .anonymous_mode = call->s3->options.settings->anonymous,
     };
     TRY(iam_authorise(&call->identity, &request, &call->fail));
+    str expected_owner = s3_header(call, "x-amz-source-expected-bucket-owner");
+    if (expected_owner.len > 0 && !str_eq(expected_owner, bucket.owner))
+        return ERR_ACCESS_DENIED;
     source->bucket_id = bucket.id;
     return object_find(tx, bucket.id, source->key, source->version_id, call->arena, out_row);
 }
@@ -60,7 +63,8 @@ enum err s3_copy_source_find(struct s3_call *call, struct tx *tx, struct copy_so
 struct copy {
     struct object_copy op;
     struct copy_source source;
-    enum checksum_kind wanted; /* CHECKSUM_NONE: the source's */
+    enum checksum_kind wanted;   /* CHECKSUM_NONE: the source's */
+    struct object_checksum *sum; /* under way */
 };
 
 static enum err directive_parse(struct s3_call *call, const char *name, bool *out_replaces)
@@ -126,16 +130,20 @@ static enum err checksum_prepare(struct s3_call *call, struct copy *copy,
     op->expected_sequence = 0;
     if (is_kept)
         return OK;
-    if ((flags & VIEW_NOWAIT) != 0)
+    if ((flags & VIEW_NOWAIT) != 0) {
+        copy->sum = NULL; /* of a try before this one, whose source was replaced */
         return ERR_WOULD_BLOCK;
+    }
     const struct object_checksum_args args = {.bucket = copy->source.bucket,
                                               .key = copy->source.key,
                                               .version_id = copy->source.version_id,
                                               .kind = copy->wanted};
-    struct object_row row;
-    TRY(object_checksum_wait(call->s3->options.store, &args, call->arena, &row, &op->checksum));
+    if (copy->sum == NULL)
+        copy->sum = object_checksum_new(call->s3->options.store, &args, call->arena);
+    TRY(object_checksum_step(copy->sum));
+    op->checksum = copy->sum->checksum;
     op->checksum_kind = copy->wanted;
-    op->expected_sequence = row.sequence;
+    op->expected_sequence = copy->sum->row.sequence;
     return OK;
 }
 

@@ -115,6 +115,11 @@ static enum err source_next(struct http_source *source, struct http_piece *out_p
     return OK;
 }
 
+static void source_park(struct http_source *source, size_t unsent)
+{
+    obj_reader_park(container_of(source, struct get, source)->reader, unsent);
+}
+
 static void source_close(struct http_source *source)
 {
     obj_reader_close(container_of(source, struct get, source)->reader);
@@ -225,10 +230,12 @@ static void reply_content(struct s3_call *call, struct get *get)
     } else if (get->reader == NULL) {
         http_reply_body(call->x, (str){0});
     } else if (obj_reader_inline(get->reader).len > 0) {
+        s3_call_hold(call, get->row.size);
         http_reply_body(call->x, obj_reader_inline(get->reader));
         obj_reader_close(get->reader);
     } else {
-        get->source = (struct http_source){.next = source_next, .close = source_close};
+        get->source =
+            (struct http_source){.next = source_next, .park = source_park, .close = source_close};
         http_reply_source(call->x, &get->source, get->range.length);
     }
 }

@@ -10,6 +10,7 @@
  *   parse   on the loop, before the body: reads the arguments, refuses what is malformed. Does no I/O.
  *   body    (UPLOAD) on the loop: says how the body is to be taken.
  *   read    on the loop with VIEW_NOWAIT, and again on a worker when that said ERR_WOULD_BLOCK: looks things up, and
+ *           (there the same answer means that a step of longer work is done: it is called again)
  *           leaves its result in the call. May be run twice, so it must not depend on what its first run left.
  *   start   on the loop: starts a change whose completion is s3_call_committed.
  *   reply   on the loop, after the above succeeded: builds and sends the answer.

@@ -224,6 +224,9 @@ enum err s3_ingest_begin(struct s3_call *call)
                ingest->expected > SIMPLE_BODY_MAX_BYTES) {
         return ERR_TOO_LARGE;
     }
+    if (call->operation->shape == S3_SIMPLE)
+        s3_call_hold(call, ingest->expected != BODY_LENGTH_UNKNOWN ? ingest->expected
+                                                                   : SIMPLE_BODY_MAX_BYTES);
     call->ingest = ingest;
     if (s3_is_aws_chunked(call))
         TRY(chunked_begin(ingest));

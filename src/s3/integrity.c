@@ -106,6 +106,27 @@ static enum err parse_values(struct s3_call *call)
     return OK;
 }
 
+/* A client that sends a checksum of another kind must not believe that it was checked. */
+static enum err parse_unknown(struct s3_call *call)
+{
+    static const str known[] = {STR_INIT("algorithm"), STR_INIT("type"), STR_INIT("mode")};
+    static const str prefix = STR_INIT("x-amz-checksum-");
+    for (size_t i = 0; i < call->request->header_count; i++) {
+        str name = call->request->header[i].name;
+        enum checksum_kind kind;
+        if (!str_has_prefix_nocase(name, prefix) || find_by_header(name, &kind))
+            continue;
+        bool is_known = false;
+        for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
+            is_known = is_known || str_eq_nocase(str_skip(name, prefix.len), known[k]);
+        if (!is_known)
+            return fail_set(
+                &call->fail, ERR_BAD_REQUEST, "x-amz-checksum-*",
+                "The algorithm type you specified in x-amz-checksum- header is invalid.");
+    }
+    return OK;
+}
+
 static enum err parse_trailer(struct s3_call *call)
 {
     struct s3_integrity *integrity = &call->integrity;
@@ -154,6 +175,7 @@ static enum err parse_announcement(struct s3_call *call)
 
 enum err s3_integrity_parse(struct s3_call *call)
 {
+    TRY(parse_unknown(call));
     TRY(parse_md5(call));
     TRY(parse_values(call));
     TRY(parse_trailer(call));

@@ -271,6 +271,9 @@ static void list_reply(struct s3_call *call)
     xml_bool(w, "IsTruncated", list->result.is_truncated);
     buf_append(&xml->out, buf_str(&list->entries->out));
     buf_append(&xml->out, buf_str(&list->common));
+    /* A slow reader holds the document only. */
+    buf_release(&list->entries->out);
+    buf_release(&list->common);
     s3_xml_send(call, xml);
 }
 

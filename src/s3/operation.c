@@ -80,7 +80,11 @@ static int score(const struct s3_operation *row, const struct http_request *requ
     }
     if (row->header == NULL)
         return met;
-    return http_has_header(request, str_from(row->header)) ? met + 1 : -1;
+    /* Presigned links carry headers as parameters. */
+    str header = str_from(row->header);
+    bool is_there =
+        http_has_header(request, header) || pair_find_nocase(query, query_count, header) != NULL;
+    return is_there ? met + 1 : -1;
 }
 
 /* A row's first parameter names a part of a bucket or an object ("acl", "tagging"), unless it is

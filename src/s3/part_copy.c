@@ -14,6 +14,7 @@
 struct part_copy {
     struct upload_part_copy op;
     struct copy_source source;
+    struct object_checksum *sum; /* under way */
 };
 
 /* "bytes=first-last", both given: nothing else is a range here. */
@@ -67,6 +68,27 @@ static enum err range_check(struct s3_call *call, const struct upload_part_copy 
     return length > PART_MAX_BYTES ? ERR_COPY_TOO_LARGE : OK;
 }
 
+static enum err range_checksum(struct s3_call *call, struct part_copy *copy,
+                               enum checksum_kind kind, uint64_t *out_sequence)
+{
+    struct upload_part_copy *op = &copy->op;
+    const struct object_checksum_args args = {
+        .bucket = copy->source.bucket,
+        .key = copy->source.key,
+        .version_id = copy->source.version_id,
+        .kind = kind,
+        .offset = op->range_first,
+        .length = op->has_range ? op->range_last - op->range_first + 1 : 0,
+    };
+    if (copy->sum == NULL)
+        copy->sum = object_checksum_new(call->s3->options.store, &args, call->arena);
+    TRY(object_checksum_step(copy->sum));
+    op->row.checksum_kind = kind;
+    op->row.checksum = copy->sum->checksum;
+    *out_sequence = copy->sum->row.sequence;
+    return OK;
+}
+
 /* What cannot be referred to, or must be read for its checksum: a worker's task. */
 static enum err prepare_bytes(struct s3_call *call, struct part_copy *copy,
                               const struct upload_row *upload, const struct object_row *source,
@@ -78,28 +100,19 @@ static enum err prepare_bytes(struct s3_call *call, struct part_copy *copy,
     bool needs_extent =
         is_inline || op->has_extent; /* of a run before this one, then to be given up */
     bool needs_checksum = upload->checksum_kind != CHECKSUM_NONE;
-    if ((needs_extent || needs_checksum) && (flags & VIEW_NOWAIT) != 0)
+    if ((needs_extent || needs_checksum) && (flags & VIEW_NOWAIT) != 0) {
+        copy->sum = NULL; /* of a try before this one, whose source was replaced */
         return ERR_WOULD_BLOCK;
-    op->expected_sequence = 0;
-    if (needs_extent)
-        TRY(upload_part_copy_inline_wait(store, op, call->arena));
-    if (!needs_checksum)
+    }
+    uint64_t summed_sequence = 0;
+    if (needs_checksum)
+        TRY(range_checksum(call, copy, (enum checksum_kind)upload->checksum_kind,
+                           &summed_sequence));
+    op->expected_sequence = summed_sequence;
+    if (!needs_extent)
         return OK;
-    const struct object_checksum_args args = {
-        .bucket = copy->source.bucket,
-        .key = copy->source.key,
-        .version_id = copy->source.version_id,
-        .kind = (enum checksum_kind)upload->checksum_kind,
-        .offset = op->range_first,
-        .length = op->has_range ? op->range_last - op->range_first + 1 : 0,
-    };
-    struct object_row row;
-    TRY(object_checksum_wait(store, &args, call->arena, &row, &op->row.checksum));
-    op->row.checksum_kind = upload->checksum_kind;
-    if (op->expected_sequence != 0 && op->expected_sequence != row.sequence)
-        return ERR_RETRY;
-    op->expected_sequence = row.sequence;
-    return OK;
+    TRY(upload_part_copy_inline_wait(store, op, call->arena));
+    return summed_sequence != 0 && summed_sequence != op->expected_sequence ? ERR_RETRY : OK;
 }
 
 static enum err part_copy_read(struct s3_call *call, enum view_flags flags)

@@ -78,6 +78,7 @@ struct s3_xml *s3_xml_begin(struct s3_call *call, const char *root)
 static void attach_xml(struct s3_call *call, struct s3_xml *xml)
 {
     http_reply_header(call->x, "Content-Type", STR("application/xml"));
+    s3_call_hold(call, xml->out.capacity);
     http_reply_body(call->x, buf_str(&xml->out));
 }
 

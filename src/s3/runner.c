@@ -100,7 +100,12 @@ static void read_on_worker(struct job *job)
 static void read_on_worker_done(struct job *job)
 {
     struct s3_call *call = container_of(job, struct s3_call, job);
-    read_done(call, call->err);
+    if (call->err != ERR_WOULD_BLOCK)
+        read_done(call, call->err);
+    else if (http_is_lost(call->x))
+        finish_call(call, ERR_CLOSED); /* nobody waits for the rest of this work */
+    else
+        submit(call, read_on_worker, read_on_worker_done);
 }
 
 static void submit(struct s3_call *call, void (*run)(struct job *job),
@@ -188,6 +193,8 @@ static enum err admit(struct s3_call *call)
     if (call->operation->handler == NULL)
         return fail_set(&call->fail, ERR_NOT_IMPLEMENTED, NULL, "%s is not implemented.",
                         call->operation->name);
+    if (call->s3->held_bytes > HELD_BYTES_MAX)
+        return ERR_OVERLOADED;
     TRY(check_bucket(call));
     if (!call->operation->handler->checksums_are_arguments)
         TRY(s3_integrity_parse(call));
@@ -274,6 +281,8 @@ static void on_done(struct http_service *service, struct http_exchange *x,
 {
     struct s3_loop *s3 = container_of(service, struct s3_loop, service);
     struct s3_call *call = http_context(x);
+    if (call != NULL)
+        s3->held_bytes -= call->held_bytes;
     if (s3->options.observer == NULL || call == NULL)
         return;
     const struct s3_event event = {
@@ -338,6 +347,12 @@ enum err s3_bad_argument(struct s3_call *call, const char *name, const char *why
 {
     (void)value;
     return fail_set(&call->fail, ERR_BAD_ARGUMENT, name, "%s", why);
+}
+
+void s3_call_hold(struct s3_call *call, uint64_t bytes)
+{
+    call->held_bytes += bytes;
+    call->s3->held_bytes += bytes;
 }
 
 void s3_error_detail(struct s3_call *call, const char *name, str value)

@@ -5,11 +5,17 @@
 #include "s3/call.h"
 #include "s3/service.h"
 
+/* What requests and answers may hold in memory, on one loop, beside the store's buffers: small
+ * bodies, listings, inline objects that slow clients have not read yet. Above it new requests
+ * are told to slow down. */
+#define HELD_BYTES_MAX (UINT64_C(64) << 20)
+
 struct s3_loop {
     struct http_service service; /* first: the service is this struct */
     struct s3_options options;
     struct sigv4_cache *signing_keys;
     uint64_t id_seed, id_count; /* of request ids */
+    uint64_t held_bytes;        /* sum of s3_call.held_bytes */
 };
 
 /* ---- Steps between the folder's files ---- */
