@@ -4,7 +4,7 @@
     oracle.py --pail BINARY [--mode kill|point|forget|power|damage] [--fs ext4|xfs] [--rounds N] [--seed S] [--seconds S]
 
 Modes, from the mildest to the hardest:
-  kill    SIGKILL at a random moment, also while it starts
+  kill    SIGKILL at a random moment, also while it starts or ends
   point   SIGKILL right before or after a chosen system call on the data folder (crash_shim.c)
   forget  the same, and a part of what was not synced is lost (crash_shim.c)
   power   a file system of its own (--fs) is shut down without flushing anything; needs root
@@ -103,6 +103,10 @@ class Oracle:
             self.totals["points"] += 1
         except subprocess.TimeoutExpired:
             pass
+        if load and rng.random() < 0.15:
+            self.server.process.terminate()  # it ends in good order, and dies while it does
+            time.sleep(rng.uniform(0, 0.3))
+            self.said += " while it ended"
         if self.options.mode == "power":
             self.cut_power(load.cut if load else Cut())
             if load:
