@@ -13,6 +13,7 @@ import time
 
 LISTENS = re.compile(r"^pail: (S3|admin) on http://\S+:(\d+)$", re.M)
 START_SECONDS = 60
+END_SECONDS = 30
 FS_IOC_SHUTDOWN = 0x8004587D  # _IOR('X', 125, __u32)
 SHUTDOWN_NO_LOG_FLUSH = 2
 PR_SET_PDEATHSIG = 1
@@ -106,8 +107,13 @@ class Server:
             self.order = None
         elif self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
-        if self.process:
+        try:
+            if self.process:
+                self.process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGKILL)
             self.process.wait()
+            raise AssertionError("the shim did not end the server") from None
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
