@@ -171,8 +171,11 @@ static enum err start_threads(struct local_engine *engine)
 {
     if (pthread_create(&engine->commit_thread, NULL, local_commit_thread, engine) != 0)
         return ERR_NO_MEMORY;
-    if (pthread_create(&engine->keeper_thread, NULL, local_keeper_thread, engine) == 0)
+    (void)pthread_setname_np(engine->commit_thread, "pail-commit");
+    if (pthread_create(&engine->keeper_thread, NULL, local_keeper_thread, engine) == 0) {
+        (void)pthread_setname_np(engine->keeper_thread, "pail-keeper");
         return OK;
+    }
     stop_commit_thread(engine);
     return ERR_NO_MEMORY;
 }
