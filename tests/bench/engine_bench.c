@@ -314,9 +314,14 @@ int main(int argc, char **argv)
     }
     rand_bytes(body, sizeof(body));
     rand_bytes(metadata, sizeof(metadata));
-    uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 100000;
-    uint64_t in_flight = argc > 3 ? strtoull(argv[3], NULL, 10) : 64;
-    cache_bytes = argc > 4 ? strtoull(argv[4], NULL, 10) << 20 : 0;
+    uint64_t count = 100000, in_flight = 64, cache_mib = 0;
+    if (argc > 2)
+        must(str_to_u64(str_from(argv[2]), &count), "OBJECTS");
+    if (argc > 3)
+        must(str_to_u64(str_from(argv[3]), &in_flight), "IN-FLIGHT");
+    if (argc > 4)
+        must(str_to_u64(str_from(argv[4]), &cache_mib), "CACHE-MIB");
+    cache_bytes = cache_mib << 20;
     measure(argv[1], count, in_flight < IN_FLIGHT_MAX ? in_flight : IN_FLIGHT_MAX);
     return 0;
 }

@@ -155,8 +155,8 @@ static int noting_rename(int from_dir, const char *from, int to_dir, const char 
         abort();
     struct pending_rename *rename = &renames[rename_count++];
     *rename = (struct pending_rename){.from_dir = from_dir, .to_dir = to_dir};
-    (void)strncpy(rename->from, from, NAME_BYTES - 1);
-    (void)strncpy(rename->to, to, NAME_BYTES - 1);
+    memcpy(rename->from, from, strlen(from) + 1);
+    memcpy(rename->to, to, strlen(to) + 1);
     pthread_mutex_unlock(&mutex);
     return result;
 }
@@ -201,7 +201,9 @@ static void reached(const char *place)
 
 void crash_at(const char *place, unsigned nth, uint64_t seed)
 {
-    (void)strncpy(crash_place, place, sizeof(crash_place) - 1);
+    if (strlen(place) >= NAME_BYTES)
+        abort();
+    memcpy(crash_place, place, strlen(place) + 1);
     crash_countdown = nth;
     random_state = seed * 0x9E3779B97F4A7C15u + 1;
 }

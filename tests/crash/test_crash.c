@@ -360,12 +360,19 @@ static uint64_t one_life(const char *path, uint64_t first, const char *place, un
     return check_store(path, acknowledged, numbers[1]);
 }
 
+static uint64_t number_of(const char *text)
+{
+    uint64_t number;
+    if (str_to_u64(str_from(text), &number) != OK)
+        _exit(8);
+    return number;
+}
+
 static int live(char **argument)
 {
-    crash_at(argument[5], (unsigned)strtoul(argument[6], NULL, 10),
-             strtoull(argument[7], NULL, 10));
-    live_and_die(argument[1], (int)strtol(argument[2], NULL, 10), strtoull(argument[3], NULL, 10),
-                 strtoull(argument[4], NULL, 10));
+    crash_at(argument[5], (unsigned)number_of(argument[6]), number_of(argument[7]));
+    live_and_die(argument[1], (int)number_of(argument[2]), number_of(argument[3]),
+                 number_of(argument[4]));
     return 1;
 }
 

@@ -12,7 +12,8 @@
 enum { ROWS = 150, BODY_MAX = 6000, ARENA_CAP = 64 << 20 };
 
 struct stores {
-    char path[TEST_PATH_MAX];
+    char parent[TEST_PATH_MAX];
+    char path[TEST_PATH_MAX + 8];
     char copy[TEST_PATH_MAX + 8];
 };
 
@@ -20,9 +21,9 @@ static int setup(void **state)
 {
     struct stores *stores = mem_new(struct stores);
     fault_clear();
-    make_folder(stores->path);
-    (void)snprintf(stores->copy, sizeof(stores->copy), "%s/copy", stores->path);
-    (void)strncat(stores->path, "/store", TEST_PATH_MAX - strlen(stores->path) - 1);
+    make_folder(stores->parent);
+    (void)snprintf(stores->path, sizeof(stores->path), "%s/store", stores->parent);
+    (void)snprintf(stores->copy, sizeof(stores->copy), "%s/copy", stores->parent);
     *state = stores;
     return 0;
 }
@@ -30,8 +31,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct stores *stores = *state;
-    stores->path[strlen(stores->path) - strlen("/store")] = '\0';
-    remove_folder(stores->path);
+    remove_folder(stores->parent);
     mem_free(stores);
     return 0;
 }
