@@ -246,25 +246,41 @@ static int64_t deadline(const struct http_connection *c)
     return INT64_MAX;
 }
 
+static bool may_park(const struct http_connection *c)
+{
+    return c->phase == PHASE_REPLY && reply_may_park(c->x);
+}
+
 /* The timer is only ever moved to an earlier time here; a later deadline is found when it fires. So a connection that
  * serves one request after the other leaves the heap alone. */
+static void set_timer(struct http_connection *c)
+{
+    int64_t at_us = c->deadline_us;
+    if (may_park(c)) {
+        int64_t look_us = loop_now_us(c->server->loop) + PARK_MS * 1000;
+        at_us = look_us < at_us ? look_us : at_us;
+    }
+    if (at_us == INT64_MAX)
+        return;
+    if (c->timer.slot == SIZE_MAX || c->timer.at_us > at_us)
+        timer_set(c->server->loop, &c->timer, at_us);
+}
+
 static void set_deadline(struct http_connection *c)
 {
     c->deadline_us = deadline(c);
-    if (c->deadline_us == INT64_MAX)
-        return;
-    if (c->timer.slot == SIZE_MAX || c->timer.at_us > c->deadline_us)
-        timer_set(c->server->loop, &c->timer, c->deadline_us);
+    set_timer(c);
 }
 
 static void expire(struct timer *timer)
 {
     struct http_connection *c = container_of(timer, struct http_connection, timer);
-    struct loop *loop = c->server->loop;
-    if (loop_now_us(loop) >= c->deadline_us) {
+    if (loop_now_us(c->server->loop) >= c->deadline_us) {
         c->is_expired = true;
         run(c);
-    } else if (c->deadline_us != INT64_MAX) {
-        timer_set(loop, timer, c->deadline_us);
+        return;
     }
+    if (may_park(c))
+        reply_park(&c->x->reply);
+    set_timer(c);
 }

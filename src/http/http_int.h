@@ -45,6 +45,8 @@ enum {
     REQUEST_COST_BYTES = 16 * 1024,
     /* How long and how much a closing connection is read, so that the client sees the answer and not a reset. */
     LINGER_MS = 3000,
+    /* How often a connection looks whether its client reads what lies in memory for it. */
+    PARK_MS = 1000,
     LINGER_MAX_BYTES = 64 * 1024 * 1024,
 };
 
@@ -74,6 +76,7 @@ struct reply {
     bool must_close;
     bool is_sealed;
     bool is_source_pending; /* the source will call http_source_ready */
+    bool is_piece_old;      /* it has been waiting for the client since reply_park looked last */
     char *head;             /* in the arena, grows by doubling */
     size_t head_len;
     size_t head_capacity;
@@ -89,6 +92,10 @@ struct reply {
 /* Adds what is the server's to the head and decides what of the body goes out. */
 void reply_seal(struct http_exchange *x, bool must_close);
 void reply_close_source(struct reply *reply);
+/* Whether bytes that the source could have back wait for a client that does not read. */
+bool reply_may_park(const struct http_exchange *x);
+/* To be called about every PARK_MS while that is so: the second call gives the piece back. */
+void reply_park(struct reply *reply);
 
 /* ---- Exchange ---- */
 
@@ -136,7 +143,7 @@ struct http_connection {
     struct http_server *server;
     struct list link; /* in the server's */
     struct http_exchange *x;
-    struct timer timer; /* fires early, looks at deadline_us and re-arms itself */
+    struct timer timer; /* fires early, looks at what is due and re-arms itself */
     int64_t deadline_us;
     int64_t progress_us;     /* when bytes moved last */
     int64_t head_started_us; /* first byte of the head that is incomplete */

@@ -31,7 +31,26 @@ static enum step next_piece(struct http_connection *c, struct http_exchange *x)
     assert(piece.bytes.len <= reply->body_left &&
            piece.file_length <= reply->body_left - piece.bytes.len);
     reply->piece = piece;
+    reply->is_piece_old = false;
     return STEP_AGAIN;
+}
+
+bool reply_may_park(const struct http_exchange *x)
+{
+    const struct reply *reply = &x->reply;
+    return reply->source != NULL && reply->source->park != NULL && reply->piece.bytes.len > 0 &&
+           reply->piece.file_length == 0 && !x->connection->conn.is_writable;
+}
+
+void reply_park(struct reply *reply)
+{
+    if (!reply->is_piece_old) {
+        reply->is_piece_old = true;
+        return;
+    }
+    size_t unsent = reply->piece.bytes.len;
+    reply->piece = (struct http_piece){0};
+    reply->source->park(reply->source, unsent);
 }
 
 /* ---- Writing ---- */
@@ -97,13 +116,14 @@ static enum err write_file(struct http_connection *c, struct http_exchange *x)
 static enum step send_some(struct http_connection *c, struct http_exchange *x)
 {
     struct reply *reply = &x->reply;
+    /* First of all: nothing is fetched, nor a parked piece again, for a client that does not read. */
+    if (!c->conn.is_writable)
+        return c->is_expired ? connection_break(c) : STEP_WAIT;
     if (reply->body_left > 0 && is_piece_empty(&reply->piece)) {
         enum step step = next_piece(c, x);
         if (step != STEP_AGAIN || is_piece_empty(&reply->piece))
             return step;
     }
-    if (!c->conn.is_writable)
-        return c->is_expired ? connection_break(c) : STEP_WAIT;
     if (!connection_may_go_on(c))
         return STEP_WAIT;
     bool is_file = reply->head_sent == reply->head_len && reply->piece.bytes.len == 0;

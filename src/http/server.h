@@ -48,10 +48,14 @@ struct http_piece {
 
 /* Gives a body piece by piece. Embedded in the service's struct. */
 struct http_source {
-    /* The next piece; stays valid until the next call of `next` or `close`. ERR_PENDING: not there yet, call
+    /* The next piece; stays valid until the next call of `next`, `park` or `close`. ERR_PENDING: not there yet, call
      * http_source_ready when it is. Any other error: the connection is broken off (the head has gone out), which is the
      * only honest way to say so. Called only while bytes of the announced length are missing. */
     enum err (*next)(struct http_source *source, struct http_piece *out_piece);
+    /* Optional. The client has not taken the current piece, which is bytes in memory, for a second or two: they may be
+     * given up, so that a client that does not read holds no buffer. The last `unsent` of them have not been sent: the next
+     * piece begins with these very bytes, all of them, and is asked for when the client reads again. */
+    void (*park)(struct http_source *source, size_t unsent);
     /* Always called once, when the body has been sent or given up. */
     void (*close)(struct http_source *source);
 };

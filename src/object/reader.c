@@ -85,16 +85,21 @@ static enum err piece_open(struct obj_reader *reader, struct tx *tx, enum view_f
     return piece_open_extent(reader, tx, flags);
 }
 
+static void buffer_give(struct obj_reader *reader)
+{
+    struct store *store = reader->options.store;
+    buffers_give(&store->download_buffers, mem_take(&reader->buffer));
+    if (!reader->is_buffer_unbudgeted)
+        budget_give(&store->download_budget, reader->buffer_bytes);
+}
+
 static void reader_free(struct obj_reader *reader)
 {
     struct store *store = reader->options.store;
     piece_close(reader);
     arena_free(mem_take(&reader->piece_arena));
-    if (reader->buffer != NULL) {
-        buffers_give(&store->download_buffers, mem_take(&reader->buffer));
-        if (!reader->is_buffer_unbudgeted)
-            budget_give(&store->download_budget, reader->buffer_bytes);
-    }
+    if (reader->buffer != NULL)
+        buffer_give(reader);
     if (reader->manifest_id != 0)
         unpin(&store->pins, GARBAGE_MANIFEST, reader->manifest_id);
     mem_free(reader);
@@ -256,6 +261,17 @@ enum err obj_reader_next(struct obj_reader *reader, struct obj_piece *out_piece)
     TRY(next_bytes(reader, &bytes));
     *out_piece = (struct obj_piece){.bytes = bytes, .fd = -1};
     return OK;
+}
+
+/* Reading from within a block gives the rest of it and the next one: as far as before, or
+ * further. */
+void obj_reader_park(struct obj_reader *reader, size_t unsent)
+{
+    assert(!reader->is_working && !reader->is_waiting && !reader->is_closing);
+    assert(reader->buffer != NULL && unsent <= reader->data.len);
+    reader->offset -= unsent;
+    reader->data = (str){0};
+    buffer_give(reader);
 }
 
 str obj_reader_inline(const struct obj_reader *reader)

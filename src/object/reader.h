@@ -32,6 +32,10 @@ struct obj_piece {
 /* The next piece on the loop. ERR_PENDING: `ready` will come. ERR_CORRUPT: damage was found,
  * nothing of it was given out. */
 enum err obj_reader_next(struct obj_reader *reader, struct obj_piece *out_piece);
+/* The client does not take what obj_reader_next gave last, bytes in memory that do not lie
+ * inline: the buffer goes to somebody else meanwhile. The last `unsent` of the bytes are read
+ * and given again, all of them in the next piece. Not while `ready` is to come. */
+void obj_reader_park(struct obj_reader *reader, size_t unsent);
 /* All bytes, when they lie in memory already (inline bodies): else the empty str. */
 str obj_reader_inline(const struct obj_reader *reader);
 

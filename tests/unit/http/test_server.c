@@ -207,7 +207,7 @@ static void count_close(struct http_source *source)
 
 static void reply_with_pending_source(struct world *world, struct http_exchange *x)
 {
-    world->source = (struct http_source){never_next, count_close};
+    world->source = (struct http_source){.next = never_next, .close = count_close};
     http_reply_begin(x, 200);
     http_reply_source(x, &world->source, 100);
     http_reply_send(x);
@@ -336,7 +336,7 @@ static void test_half_closed_is_not_lost(void **state)
 /* A reply that was begun with a source is thought over: the source is closed, nothing of the first reply is left. */
 static void think_again(struct world *world, struct http_exchange *x)
 {
-    world->source = (struct http_source){never_next, count_close};
+    world->source = (struct http_source){.next = never_next, .close = count_close};
     http_reply_begin(x, 200);
     http_reply_header(x, "X-First", STR("1"));
     http_reply_source(x, &world->source, 5);
@@ -386,7 +386,7 @@ static enum err next_after_ready(struct http_source *source, struct http_piece *
 
 static void reply_ready_inside(struct world *world, struct http_exchange *x)
 {
-    world->source = (struct http_source){next_after_ready, count_close};
+    world->source = (struct http_source){.next = next_after_ready, .close = count_close};
     http_reply_begin(x, 200);
     http_reply_source(x, &world->source, 3);
     http_reply_send(x);
@@ -403,6 +403,119 @@ static void test_ready_from_inside_next(void **state)
     assert_true(str_has_suffix(str_from(hear(client)), STR("\r\n\r\nabc")));
     assert_int_equal(world.close_count, 1);
     close(client);
+    close_world(&world);
+}
+
+/* ---- Clients that do not read ---- */
+
+enum { SLOW_BODY_BYTES = 24 << 20, LENT_BYTES = 256 << 10 };
+
+/* A body that is different at every place, lent in pieces. */
+static struct {
+    size_t offset;
+    int next_count, park_count;
+    char lent[LENT_BYTES];
+} slow;
+
+static char slow_byte(size_t offset)
+{
+    return (char)(offset % 251 + offset / 1000003);
+}
+
+static enum err slow_next(struct http_source *source, struct http_piece *out_piece)
+{
+    (void)source;
+    size_t left = SLOW_BODY_BYTES - slow.offset;
+    size_t len = left < LENT_BYTES ? left : LENT_BYTES;
+    for (size_t i = 0; i < len; i++)
+        slow.lent[i] = slow_byte(slow.offset + i);
+    slow.offset += len;
+    slow.next_count++;
+    out_piece->bytes = str_of(slow.lent, len);
+    return OK;
+}
+
+static void slow_park(struct http_source *source, size_t unsent)
+{
+    struct world *world = container_of(source, struct world, source);
+    assert_true(unsent > 0 && unsent <= LENT_BYTES);
+    memset(slow.lent, '!', sizeof(slow.lent)); /* it belongs to somebody else now */
+    slow.offset -= unsent;
+    slow.park_count++;
+    loop_stop(world->loop);
+}
+
+static void reply_slow(struct world *world, struct http_exchange *x)
+{
+    world->source =
+        (struct http_source){.next = slow_next, .park = slow_park, .close = count_close};
+    http_reply_begin(x, 200);
+    http_reply_source(x, &world->source, SLOW_BODY_BYTES);
+    http_reply_send(x);
+}
+
+/* Reads what is there; the body's bytes must be the right ones. */
+static void hear_slow_body(int fd, size_t *head_bytes, size_t *body_bytes)
+{
+    static char text[1 << 20];
+    ssize_t got;
+    while ((got = recv(fd, text, sizeof(text), MSG_DONTWAIT)) > 0) {
+        size_t at = 0;
+        if (*head_bytes == 0) {
+            const char *end = memmem(text, (size_t)got, "\r\n\r\n", 4);
+            assert_non_null(end);
+            at = *head_bytes = (size_t)(end - text) + 4;
+        }
+        for (; at < (size_t)got; at++, (*body_bytes)++) {
+            if (text[at] != slow_byte(*body_bytes))
+                fail_msg("wrong byte at %zu", *body_bytes);
+        }
+    }
+}
+
+static void test_piece_is_parked(void **state)
+{
+    (void)state;
+    struct world world;
+    memset(&slow, 0, sizeof(slow));
+    open_world(&world, reply_slow);
+    world.stops_at_done = false;
+    int client = connect_client(&world);
+    say(client, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    loop_run(world.loop);
+    assert_int_equal(slow.park_count, 1);
+    int next_count = slow.next_count;
+    for (int i = 0; i < 3; i++)
+        run_briefly(&world);
+    assert_int_equal(slow.next_count, next_count); /* nothing is fetched for it */
+    size_t head_bytes = 0, body_bytes = 0;
+    while (world.done_count == 0 || body_bytes < SLOW_BODY_BYTES) {
+        hear_slow_body(client, &head_bytes, &body_bytes);
+        run_briefly(&world);
+    }
+    assert_int_equal(body_bytes, SLOW_BODY_BYTES);
+    assert_true(world.outcome.is_complete);
+    assert_int_equal(world.close_count, 1);
+    close(client);
+    close_world(&world);
+}
+
+/* It leaves while nothing is lent, and is found out. */
+static void test_lost_while_parked(void **state)
+{
+    (void)state;
+    struct world world;
+    memset(&slow, 0, sizeof(slow));
+    open_world(&world, reply_slow);
+    int client = connect_client(&world);
+    say(client, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    loop_run(world.loop);
+    assert_int_equal(slow.park_count, 1);
+    reset_client(client);
+    loop_run(world.loop);
+    assert_int_equal(world.done_count, 1);
+    assert_int_equal(world.close_count, 1);
+    assert_false(world.outcome.is_complete);
     close_world(&world);
 }
 
@@ -543,6 +656,8 @@ int main(void)
         cmocka_unit_test(test_half_closed_is_not_lost),
         cmocka_unit_test(test_reply_begun_again),
         cmocka_unit_test(test_ready_from_inside_next),
+        cmocka_unit_test(test_piece_is_parked),
+        cmocka_unit_test(test_lost_while_parked),
         cmocka_unit_test(test_long_reply_head),
         cmocka_unit_test(test_questions),
         cmocka_unit_test(test_bad_request),

@@ -231,6 +231,68 @@ static void test_closed_at_any_time(void **state)
     world_close(&world);
 }
 
+/* ---- Slow clients ---- */
+
+/* Gives back what the client did not take of the last piece. */
+static void session_park(struct session *session, str *expected, size_t unsent)
+{
+    obj_reader_park(session->reader, unsent);
+    *expected = str_of(expected->ptr - unsent, expected->len + unsent);
+    session->left += unsent;
+}
+
+/* Whatever was sent of each piece, all bytes come once, and at least what was unsent comes in one piece. */
+static void test_parked(void **state)
+{
+    struct client *client = &((struct world *)*state)->client;
+    static const size_t part_size[] = {PART + 77777, PART, 9};
+    str film = put_parts(client, part_size, COUNT_OF(part_size));
+    struct session session;
+    struct unit_random random = {.state = 1};
+    assert_ok(session_open(&session, client, STR("film")));
+    str rest = film;
+    size_t unsent = 0;
+    for (unsigned i = 0; session.left > 0; i++) {
+        uint64_t before = session.left;
+        assert_ok(session_next(&session, &rest));
+        uint64_t len = before - session.left;
+        assert_true(len >= unsent);
+        unsent = i % 8 == 0 ? 0 : i % 8 == 1 ? (size_t)len : unit_random_below(&random, len);
+        if (i % 3 == 0) {
+            unsent = 0; /* this client was fast */
+            continue;
+        }
+        session_park(&session, &rest, unsent);
+        check_budget_is_free(client->store);
+        if (i == 4) {
+            assert_ok(delete_object(client, PHOTOS, STR("film")));
+            janitor(client);
+        }
+    }
+    assert_int_equal(rest.len, 0);
+    obj_reader_close(session.reader);
+    check_budget_is_free(client->store);
+    settle(client);
+}
+
+/* Damage that comes while it is parked is found. */
+static void test_damaged_while_parked(void **state)
+{
+    struct world *world = *state;
+    struct client *client = &world->client;
+    str photo = bytes_of(client->arena, 1, 3 * MIB), rest = photo;
+    struct object_row row;
+    struct session session;
+    assert_ok(put_bytes(client, PHOTOS, STR("photo"), photo));
+    assert_ok(find_object(client, PHOTOS, STR("photo"), &row));
+    assert_ok(session_open(&session, client, STR("photo")));
+    assert_ok(session_next(&session, &rest));
+    session_park(&session, &rest, 10);
+    subject_damage_extent(world->subject, row.extent_id, photo.len - rest.len);
+    assert_err(session_next(&session, &rest), ERR_CORRUPT);
+    obj_reader_close(session.reader);
+}
+
 /* ---- Damage ---- */
 
 static void test_damage(void **state)
@@ -367,6 +429,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_deleted_meanwhile, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_row_of_the_past, world_setup, world_teardown),
         cmocka_unit_test(test_closed_at_any_time),
+        cmocka_unit_test_setup_teardown(test_parked, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(test_damaged_while_parked, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_damage, world_setup, world_teardown),
         cmocka_unit_test(test_few_buffers),
         cmocka_unit_test_setup_teardown(test_replaced_over_and_over, world_setup, world_teardown),
