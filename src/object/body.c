@@ -8,16 +8,19 @@
 
 enum {
     IO_ALIGNMENT = 4096,
-    BODY_BUFFER_MAX_COUNT = 4,
+    BODY_LARGE_MAX_COUNT = 4,          /* one being filled, the others being hashed and written */
     HASH_ON_LOOP_MAX_BYTES = 16 << 10, /* 25 us of MD5: less than a trip to a worker and back */
 };
 
 struct io_buffer {
-    struct list link; /* body->unwritten, until the extent has begun; body->spare */
+    struct list link; /* body->unwritten, until the extent has begun */
     struct body *body;
+    struct budget *budget; /* gets `charge` back */
+    size_t charge;
     char *data;
     size_t capacity, len;
-    uint64_t offset;
+    uint64_t offset;    /* in the body */
+    bool is_old;        /* its client was given time to fill it once already */
     unsigned use_count; /* jobs that still need it */
     struct job hash[DIGEST_LANE_COUNT];
     struct job write;
@@ -41,13 +44,12 @@ struct body {
     unsigned buffer_count;     /* all of them, the current one included */
     unsigned job_count;        /* under way */
     struct budget_waiter waiter;
-    bool is_waiting; /* for the budget */
+    struct budget *waits_for; /* null: it does not stand in line */
+    struct timer patience;    /* while a large buffer is being filled */
 
     enum extent_state extent_state;
     struct extent_writer *writer;
     struct list unwritten;
-    struct list
-        spare; /* empty whole buffers, kept for the next bytes: fresh memory costs page faults */
     struct job step; /* begin, seal, drop, or hashing an inline body: one at a time */
     enum err step_result;
     struct extent_row extent;
@@ -60,35 +62,51 @@ static void body_advance(struct body *body);
 
 /* ---- Buffers ---- */
 
-/* A body of known length needs no more than its length. */
-static size_t buffer_capacity(const struct body *body)
+/* A body of known length needs no more than its length. Less than `size`, and so maybe no whole number of
+ * blocks, is only the last buffer. */
+static size_t capacity_for(const struct body *body, size_t size)
 {
-    uint64_t left = body->options.length;
-    if (left == BODY_LENGTH_UNKNOWN || left - body->length >= UPLOAD_BUFFER_BYTES)
-        return UPLOAD_BUFFER_BYTES;
-    left -= body->length;
+    if (body->options.length == BODY_LENGTH_UNKNOWN)
+        return size;
+    uint64_t left = body->options.length - body->length;
+    if (left >= size)
+        return size;
     return left == 0 ? IO_ALIGNMENT
                      : (size_t)((left + IO_ALIGNMENT - 1) / IO_ALIGNMENT * IO_ALIGNMENT);
 }
 
-static void buffer_new(struct body *body, size_t capacity)
+static size_t block_size(const struct body *body)
+{
+    return extent_block_size(body->options.store->engine);
+}
+
+static bool is_large(const struct io_buffer *buffer)
+{
+    return buffer->capacity > block_size(buffer->body);
+}
+
+/* The bytes have been taken from the budget already. */
+static struct io_buffer *buffer_new(struct body *body, struct budget *budget, size_t capacity)
 {
     struct io_buffer *buffer = mem_new(struct io_buffer);
     buffer->body = body;
+    buffer->budget = budget;
     buffer->capacity = capacity;
-    /* Small bodies have small buffers, which the allocator keeps at hand by itself. */
+    /* A wish for more than there is was granted as all there is. */
+    buffer->charge = capacity < budget->total_bytes ? capacity : budget->total_bytes;
+    /* Small buffers are kept at hand by the allocator itself. */
     buffer->data = capacity == UPLOAD_BUFFER_BYTES
                        ? buffers_take(&body->options.store->upload_buffers)
                        : mem_alloc_aligned(IO_ALIGNMENT, capacity);
     list_init(&buffer->link);
-    body->current = buffer;
     body->buffer_count++;
+    return buffer;
 }
 
 static void buffer_free(struct io_buffer *buffer)
 {
     struct body *body = buffer->body;
-    budget_give(&body->options.store->upload_budget, buffer->capacity);
+    budget_give(buffer->budget, buffer->charge);
     body->buffer_count--;
     if (buffer->capacity == UPLOAD_BUFFER_BYTES)
         buffers_give(&body->options.store->upload_buffers, buffer->data);
@@ -97,55 +115,70 @@ static void buffer_free(struct io_buffer *buffer)
     mem_free(buffer);
 }
 
-/* Nobody uses it any more: kept while the body may want more of its kind. */
-static void buffer_recycle(struct io_buffer *buffer)
+static void watch_client(struct body *body)
 {
-    struct body *body = buffer->body;
-    if (body->is_finished || body->is_closing || buffer->capacity != UPLOAD_BUFFER_BYTES) {
-        buffer_free(buffer);
-        return;
-    }
-    buffer->len = 0;
-    list_push_back(&body->spare, &buffer->link);
+    struct loop *loop = body->options.loop;
+    if (body->patience.slot == SIZE_MAX && !body->is_finished && !body->is_closing)
+        timer_set(loop, &body->patience, loop_now_us(loop) + body->options.store->patience_us);
 }
 
-static void spare_free_all(struct body *body)
+static void fill_next(struct body *body, struct budget *budget, size_t capacity)
 {
-    list_for_each (link, &body->spare) {
-        list_remove(link);
-        buffer_free(container_of(link, struct io_buffer, link));
-    }
+    body->current = buffer_new(body, budget, capacity);
+    body->current->offset = body->length;
+    if (is_large(body->current))
+        watch_client(body);
 }
 
 static void budget_granted(struct budget_waiter *waiter)
 {
     struct body *body = container_of(waiter, struct body, waiter);
-    body->is_waiting = false;
-    buffer_new(body, waiter->bytes);
+    fill_next(body, mem_take(&body->waits_for), waiter->bytes);
     body_advance(body);
 }
 
-/* Gets a buffer to fill; false when one will come later. The first may be waited for in line;
- * further ones only make the upload faster, and are not taken from those who have none. */
+/* Takes from the budget, or stands in its line: then buffer_get is false. */
+static bool buffer_wait(struct body *body, struct budget *budget, size_t capacity)
+{
+    if (!budget_take(budget, &body->waiter, capacity)) {
+        body->waits_for = budget;
+        return false;
+    }
+    fill_next(body, budget, capacity);
+    return true;
+}
+
+static bool is_small(const struct body *body)
+{
+    return body->options.length != BODY_LENGTH_UNKNOWN &&
+           body->options.length <= body->options.store->inline_max_bytes;
+}
+
+/* Gets a buffer to fill; false when one will come later. Only who has none waits in line, and for a
+ * small one; what makes an upload faster is not taken from those who wait. */
 static bool buffer_get(struct body *body)
 {
-    struct budget *budget = &body->options.store->upload_budget;
-    struct list *spare = list_pop_front(&body->spare);
-    if (spare != NULL) {
-        body->current = container_of(spare, struct io_buffer, link);
+    struct store *store = body->options.store;
+    struct budget *budget = &store->upload_budget;
+    if (body->waits_for != NULL)
+        return false;
+    if (is_small(body)) {
+        size_t capacity = capacity_for(body, UPLOAD_BUFFER_BYTES);
+        if (budget_try_take(&store->small_budget, capacity))
+            budget = &store->small_budget;
+        else if (!budget_try_take(budget, capacity))
+            return buffer_wait(body, &store->small_budget, capacity);
+        fill_next(body, budget, capacity);
         return true;
     }
-    size_t capacity = buffer_capacity(body);
-    if (body->is_waiting || body->buffer_count >= BODY_BUFFER_MAX_COUNT)
-        return false;
-    if (body->buffer_count > 0 && !budget_try_take_extra(budget, capacity))
-        return false;
-    if (body->buffer_count == 0 && !budget_take(budget, &body->waiter, capacity)) {
-        body->is_waiting = true;
-        return false;
+    size_t capacity = capacity_for(body, UPLOAD_BUFFER_BYTES);
+    if (body->buffer_count < BODY_LARGE_MAX_COUNT && budget_try_take_extra(budget, capacity)) {
+        fill_next(body, budget, capacity);
+        return true;
     }
-    buffer_new(body, capacity);
-    return true;
+    if (body->buffer_count > 0)
+        return false;
+    return buffer_wait(body, budget, capacity_for(body, block_size(body)));
 }
 
 static void fail_with(struct body *body, enum err err)
@@ -169,7 +202,7 @@ static void buffer_unuse(struct io_buffer *buffer)
     struct body *body = buffer->body;
     body->job_count--;
     if (--buffer->use_count == 0)
-        buffer_recycle(buffer);
+        buffer_free(buffer);
     body_advance(body);
 }
 
@@ -259,11 +292,10 @@ static void begin_done(struct job *job)
     body_advance(body);
 }
 
-/* Sends the current buffer on its way: to the digests and to the extent. */
-static void buffer_send(struct body *body)
+/* Sends a buffer on its way: to the digests and to the extent. */
+static void buffer_send(struct io_buffer *buffer)
 {
-    struct io_buffer *buffer = mem_take(&body->current);
-    buffer->offset = body->length - buffer->len;
+    struct body *body = buffer->body;
     buffer->use_count = 1; /* the write, now or after the extent has begun */
     for (enum digest_lane lane = 0; lane < DIGEST_LANE_COUNT; lane++)
         lane_submit(buffer, lane);
@@ -278,6 +310,52 @@ static void buffer_send(struct body *body)
     }
 }
 
+/* ---- Slow clients ---- */
+
+/* Out of a large buffer into one of a block, which takes its charge over from it. */
+static struct io_buffer *buffer_split(struct io_buffer *large, size_t tail)
+{
+    struct body *body = large->body;
+    size_t size = block_size(body);
+    size_t capacity = large->capacity - (large->len - tail);
+    struct io_buffer *small = buffer_new(body, large->budget, capacity < size ? capacity : size);
+    if (small->charge > large->charge)
+        small->charge = large->charge;
+    large->charge -= small->charge;
+    large->len -= tail;
+    memcpy(small->data, large->data + large->len, tail);
+    small->len = tail;
+    small->offset = large->offset + large->len;
+    return small;
+}
+
+static void current_shrink(struct body *body)
+{
+    struct io_buffer *large = mem_take(&body->current);
+    size_t tail = large->len % block_size(body);
+    if (tail > 0)
+        body->current = buffer_split(large, tail);
+    if (large->len > 0)
+        buffer_send(large);
+    else
+        buffer_free(large);
+}
+
+/* It is only seen here that a client is slow, so that a fast one pays for a timer and nothing else. */
+static void patience_over(struct timer *timer)
+{
+    struct body *body = container_of(timer, struct body, patience);
+    struct io_buffer *current = body->current;
+    if (current == NULL || !is_large(current))
+        return; /* the next large one is watched again */
+    if (current->is_old) {
+        current_shrink(body);
+        return;
+    }
+    current->is_old = true;
+    watch_client(body);
+}
+
 /* ---- Life ---- */
 
 struct body *body_new(const struct body_options *options)
@@ -286,11 +364,17 @@ struct body *body_new(const struct body_options *options)
     body->options = *options;
     body->waiter = (struct budget_waiter){.loop = options->loop, .granted = budget_granted};
     list_init(&body->unwritten);
-    list_init(&body->spare);
+    timer_init(&body->patience, patience_over);
     digest_init(&body->digest, options->digests);
     for (enum digest_lane lane = 0; lane < DIGEST_LANE_COUNT; lane++)
         strand_init(&body->lane[lane], options->store->workers);
     return body;
+}
+
+static bool ends_inline(const struct body *body)
+{
+    return !body->options.must_be_extent && body->extent_state == EXTENT_NONE &&
+           body->length <= body->options.store->inline_max_bytes;
 }
 
 size_t body_write(struct body *body, str data)
@@ -300,6 +384,8 @@ size_t body_write(struct body *body, str data)
     while (taken < data.len) {
         if (body->failure != OK)
             return data.len;
+        if (body->current != NULL && body->current->len == body->current->capacity)
+            buffer_send(mem_take(&body->current));
         if (body->current == NULL && !buffer_get(body))
             break;
         struct io_buffer *buffer = body->current;
@@ -310,10 +396,9 @@ size_t body_write(struct body *body, str data)
         buffer->len += len;
         body->length += len;
         taken += len;
-        /* A short buffer is the only one of its body, which may end inline; it is sent at the
-         * end. */
-        if (buffer->len == UPLOAD_BUFFER_BYTES)
-            buffer_send(body);
+        /* A body that may end here and lie inline keeps its only buffer. */
+        if (buffer->len == buffer->capacity && !ends_inline(body))
+            buffer_send(mem_take(&body->current));
     }
     body->is_blocked = taken < data.len;
     return taken;
@@ -322,12 +407,6 @@ size_t body_write(struct body *body, str data)
 enum err body_failure(const struct body *body)
 {
     return body->failure;
-}
-
-static bool ends_inline(const struct body *body)
-{
-    return !body->options.must_be_extent && body->extent_state == EXTENT_NONE &&
-           body->length <= body->options.store->inline_max_bytes;
 }
 
 static void seal_run(struct job *job)
@@ -395,16 +474,15 @@ static void drop_done(struct job *job)
 /* Closing: first the jobs end, then the extent goes, then the memory. */
 static void close_advance(struct body *body)
 {
-    if (body->is_waiting) {
-        if (!budget_cancel(&body->options.store->upload_budget, &body->waiter))
+    if (body->waits_for != NULL) {
+        if (!budget_cancel(body->waits_for, &body->waiter))
             return;
-        body->is_waiting = false;
+        body->waits_for = NULL;
     }
     if (body->job_count > 0)
         return;
     if (body->current != NULL)
         buffer_free(mem_take(&body->current));
-    spare_free_all(body);
     if (body->extent_state != EXTENT_NONE && !body->is_kept) {
         job_submit(body, &body->step, drop_run, drop_done);
         return;
@@ -443,7 +521,7 @@ void body_finish(struct body *body, void (*done)(void *context, enum err err))
     assert(!body->is_finished && !body->is_closing);
     body->is_finished = true;
     body->done = done;
-    spare_free_all(body);
+    timer_cancel(body->options.loop, &body->patience);
     if (body->failure == OK && ends_inline(body)) {
         if (body->length > HASH_ON_LOOP_MAX_BYTES) {
             job_submit(body, &body->step, inline_run, inline_done);
@@ -451,7 +529,7 @@ void body_finish(struct body *body, void (*done)(void *context, enum err err))
         }
         inline_hash(body);
     } else if (body->failure == OK && body->current != NULL) {
-        buffer_send(body);
+        buffer_send(mem_take(&body->current));
     } else if (body->length == 0) {
         digest_finish(&body->digest);
     }
@@ -489,6 +567,7 @@ void body_close(struct body *body, void (*closed)(void *context))
 {
     assert(!body->is_closing);
     body->is_closing = true;
+    timer_cancel(body->options.loop, &body->patience);
     body->done = NULL;
     body->closed = closed;
     close_advance(body);

@@ -1,6 +1,14 @@
 /* body: takes the bytes of an upload, computes their digests beside the writing, and ends as inline
- * bytes (small) or as a sealed extent (large). Memory is bounded by the store's upload budget: when
- * there is no buffer, body_write takes fewer bytes, and `ready` is called when there is room.
+ * bytes (small) or as a sealed extent (large). Memory is bounded by the store's budgets: when there
+ * is no buffer, body_write takes fewer bytes, and `ready` is called when there is room.
+ *
+ * Slow clients do not hold up the others:
+ *  1. A body waits in line only while it has no buffer at all, and then for no more than a block of
+ *     an extent, so whoever holds memory can go on with what it holds.
+ *  2. Large buffers come out of the upper half of the budget. A client that does not fill one within
+ *     a second or two loses it: whole blocks are written, and the rest waits in a buffer of one block.
+ *     (Until they are written, that block's memory comes on top of the budget.)
+ *  3. A body that is known to end inline has a budget of its own, and what is free of the other one.
  *
  * Everything is called, and calls back, on one loop. Hashing and writing run on workers:
  *

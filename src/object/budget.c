@@ -7,6 +7,7 @@ void budget_init(struct budget *budget, size_t total_bytes)
     pthread_mutex_init(&budget->lock, NULL);
     budget->free_bytes = budget->total_bytes = total_bytes;
     list_init(&budget->waiting);
+    budget->passed_count = 0;
 }
 
 void budget_release(struct budget *budget)
@@ -29,6 +30,17 @@ static bool take_locked(struct budget *budget, size_t bytes, size_t keep_free)
         budget->free_bytes - bytes < keep_free)
         return false;
     budget->free_bytes -= bytes;
+    return true;
+}
+
+/* The same past those who wait, whose head wants more than there is. */
+static bool pass_locked(struct budget *budget, size_t bytes)
+{
+    bytes = fitting(budget, bytes);
+    if (budget->passed_count >= BUDGET_PASS_MAX || budget->free_bytes < bytes)
+        return false;
+    budget->free_bytes -= bytes;
+    budget->passed_count++;
     return true;
 }
 
@@ -58,7 +70,7 @@ bool budget_take(struct budget *budget, struct budget_waiter *waiter, size_t byt
 {
     assert(!waiter->is_waiting);
     pthread_mutex_lock(&budget->lock);
-    bool taken = take_locked(budget, bytes, 0);
+    bool taken = take_locked(budget, bytes, 0) || pass_locked(budget, bytes);
     if (!taken) {
         waiter->bytes = bytes;
         waiter->is_waiting = true;
@@ -69,19 +81,36 @@ bool budget_take(struct budget *budget, struct budget_waiter *waiter, size_t byt
     return taken;
 }
 
-/* Hands free bytes to those who wait, in order. */
+static struct budget_waiter *head_locked(const struct budget *budget)
+{
+    return container_of(budget->waiting.next, struct budget_waiter, link);
+}
+
+static bool grant_one_locked(struct budget *budget, struct budget_waiter *waiter)
+{
+    size_t bytes = fitting(budget, waiter->bytes);
+    if (budget->free_bytes < bytes)
+        return false;
+    budget->free_bytes -= bytes;
+    list_remove(&waiter->link);
+    waiter->is_waiting = false;
+    loop_post(waiter->loop, &waiter->task);
+    return true;
+}
+
+/* Hands free bytes to those who wait: to the head as long as there is enough for it, then to a few
+ * of those behind it who want less. How far it looks is bounded, because the line is not. */
 static void grant_locked(struct budget *budget)
 {
-    while (!list_is_empty(&budget->waiting)) {
-        struct budget_waiter *first =
-            container_of(budget->waiting.next, struct budget_waiter, link);
-        size_t bytes = fitting(budget, first->bytes);
-        if (budget->free_bytes < bytes)
+    while (!list_is_empty(&budget->waiting) && grant_one_locked(budget, head_locked(budget)))
+        budget->passed_count = 0;
+    unsigned looked_count = 0;
+    list_for_each (link, &budget->waiting) {
+        if (budget->free_bytes == 0 || budget->passed_count >= BUDGET_PASS_MAX ||
+            looked_count++ == BUDGET_PASS_MAX)
             return;
-        budget->free_bytes -= bytes;
-        list_remove(&first->link);
-        first->is_waiting = false;
-        loop_post(first->loop, &first->task);
+        if (grant_one_locked(budget, container_of(link, struct budget_waiter, link)))
+            budget->passed_count++;
     }
 }
 
@@ -89,8 +118,11 @@ bool budget_cancel(struct budget *budget, struct budget_waiter *waiter)
 {
     pthread_mutex_lock(&budget->lock);
     bool was_waiting = waiter->is_waiting;
-    if (was_waiting)
+    if (was_waiting) {
+        if (head_locked(budget) == waiter)
+            budget->passed_count = 0;
         list_remove(&waiter->link);
+    }
     waiter->is_waiting = false;
     /* Those behind it may have waited only for their turn. */
     grant_locked(budget);

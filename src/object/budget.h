@@ -1,17 +1,23 @@
 /* budget: a bounded number of bytes for I/O buffers, shared by all bodies under way, so that
  * load becomes back-pressure and not growth. Who gets nothing waits in line, and is called on
- * its own loop when its turn has come. Thread-safe. */
+ * its own loop when its turn has come. Thread-safe.
+ *
+ * A wish for which there is room may pass one at the head of the line for which there is none,
+ * but only BUDGET_PASS_MAX times: then everything that comes back is saved for the head. */
 #pragma once
 
 #include <pthread.h>
 
 #include "event/loop.h"
 
+enum { BUDGET_PASS_MAX = 32 };
+
 struct budget {
     pthread_mutex_t lock;
     size_t free_bytes;
     size_t total_bytes;
-    struct list waiting; /* struct budget_waiter */
+    struct list waiting;   /* struct budget_waiter */
+    unsigned passed_count; /* wishes that have passed the head of the line */
 };
 
 struct budget_waiter {

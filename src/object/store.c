@@ -5,7 +5,12 @@
 #include "base/rand.h"
 #include "object/store_int.h"
 
-enum { GARBAGE_GRACE_DEFAULT_MS = 2000, ID_RANDOM_BITS = 22 };
+enum {
+    GARBAGE_GRACE_DEFAULT_MS = 2000,
+    ID_RANDOM_BITS = 22,
+    SMALL_SHARE = 4, /* of the memory for uploads: one part in so many is for small ones alone */
+    PATIENCE_US = 1000 * 1000,
+};
 
 /* Random bits alone would give two of one millisecond the same id about once in four million
  * pairs: too often for what decides whose bytes are whose. */
@@ -29,8 +34,11 @@ struct store *store_new(const struct store_options *options)
     store->verify_reads = options->verify_reads;
     store->garbage_grace_ms =
         options->garbage_grace_ms > 0 ? options->garbage_grace_ms : GARBAGE_GRACE_DEFAULT_MS;
-    budget_init(&store->upload_budget, options->io_buffer_bytes / 2);
-    budget_init(&store->download_budget, options->io_buffer_bytes / 2);
+    size_t half = options->io_buffer_bytes / 2;
+    budget_init(&store->small_budget, half / SMALL_SHARE);
+    budget_init(&store->upload_budget, half - half / SMALL_SHARE);
+    budget_init(&store->download_budget, half);
+    store->patience_us = PATIENCE_US;
     buffers_init(&store->upload_buffers, UPLOAD_BUFFER_BYTES);
     buffers_init(&store->download_buffers, DOWNLOAD_BUFFER_BYTES);
     pins_init(&store->pins);
@@ -46,6 +54,7 @@ void store_free(struct store *store)
     buffers_release(&store->upload_buffers);
     budget_release(&store->download_budget);
     budget_release(&store->upload_budget);
+    budget_release(&store->small_budget);
     mem_free(store);
 }
 

@@ -14,7 +14,8 @@ struct store_options {
     struct engine *engine;   /* borrowed; outlives the store */
     struct workers *workers; /* borrowed */
     size_t inline_max_bytes; /* bodies up to this lie in the catalogue */
-    size_t io_buffer_bytes;  /* for bodies on their way: half for uploads, half for downloads */
+    size_t io_buffer_bytes;  /* for bodies on their way: half for downloads, three eighths for
+                              * uploads, one eighth for uploads of at most inline_max_bytes */
     bool
         verify_reads; /* check every block before it is sent; false: let the file system's checks suffice */
     int64_t garbage_grace_ms; /* how long what was let go stays readable; 0: the default of 2 s */

@@ -21,7 +21,9 @@ struct store {
     bool verify_reads;
     int64_t garbage_grace_ms;
     struct budget upload_budget; /* bytes of I/O buffers */
+    struct budget small_budget;  /* of uploads that will lie inline */
     struct budget download_budget;
+    int64_t patience_us; /* a client that takes longer to fill a large buffer gets a small one */
     struct buffers upload_buffers; /* UPLOAD_BUFFER_BYTES each */
     struct buffers download_buffers;
     struct pins pins;

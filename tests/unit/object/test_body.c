@@ -1,12 +1,13 @@
 /* Aim: a body ends as the bytes that were written to it, whatever their number and their cuts; many at once share a budget and all
- * come through; and one that is given up at any stage, or meets a failing disk at any call, leaves neither bytes nor buffers. */
+ * come through; a slow client keeps the others from nothing; and a body that is given up at any stage, or meets a failing disk at any
+ * call, leaves neither bytes nor buffers. */
 #include "audit.h"
 #include "event/thread.h"
 #include "fault_engine.h"
 #include "object/store_int.h"
 #include "base/mem.h"
 
-enum { INLINE_MAX = 64 << 10, MIB = 1 << 20 };
+enum { INLINE_MAX = 64 << 10, BLOCK = 128 << 10, MIB = 1 << 20 };
 
 static const size_t sizes[] = {
     0,       1,   4095,    4096,    16384,       16385, INLINE_MAX - 1, INLINE_MAX, INLINE_MAX + 1,
@@ -17,6 +18,13 @@ static void check_budget_is_free(struct store *store)
 {
     assert_int_equal(store->upload_budget.free_bytes, store->upload_budget.total_bytes);
     assert_true(list_is_empty(&store->upload_budget.waiting));
+    assert_int_equal(store->small_budget.free_bytes, store->small_budget.total_bytes);
+    assert_true(list_is_empty(&store->small_budget.waiting));
+}
+
+static size_t used_of(const struct budget *budget)
+{
+    return budget->total_bytes - budget->free_bytes;
 }
 
 /* What the body holds, whether inline or in its extent. */
@@ -98,11 +106,11 @@ static void test_small_bodies_take_little(void **state)
 {
     struct world *world = *state;
     struct client *client = &world->client;
-    struct budget *budget = &client->store->upload_budget;
     struct feeder feeder;
     feeder_begin(&feeder, client, (struct body_options){.length = 5000});
     feeder_write(&feeder, bytes_of(client->arena, 1, 5000), 0);
-    assert_int_equal(budget->total_bytes - budget->free_bytes, 8192);
+    assert_int_equal(used_of(&client->store->small_budget), 8192);
+    assert_int_equal(used_of(&client->store->upload_budget), 0);
     assert_ok(feeder_finish(&feeder));
     feeder_close(&feeder);
     check_budget_is_free(client->store);
@@ -191,10 +199,10 @@ static void test_give_up_waiting(void **state)
 {
     (void)state;
     struct world world;
-    world_open(&world, &(struct world_options){.io_buffer_bytes = 2 * MIB});
+    world_open(&world, &(struct world_options){.io_buffer_bytes = 4 * BLOCK}); /* 3/2 for these */
     struct client *client = &world.client;
     struct feeder first, second, third;
-    str bytes = bytes_of(client->arena, 1, MIB / 2);
+    str bytes = bytes_of(client->arena, 1, BLOCK - 1);
     const struct body_options options = {.length = BODY_LENGTH_UNKNOWN};
     feeder_begin(&first, client, options);
     feeder_begin(&second, client, options);
@@ -208,6 +216,144 @@ static void test_give_up_waiting(void **state)
     assert_int_equal(body_write(third.body, bytes), bytes.len);
     feeder_close(&third);
     assert_false(second.is_ready);
+    check_budget_is_free(world.store);
+    world_close(&world);
+}
+
+/* ---- Slow clients ---- */
+
+/* A body whose client has sent `sent` bytes and is silent. */
+static const struct body *stall(struct feeder *feeder, struct client *client, str bytes,
+                                size_t sent)
+{
+    const struct body *body =
+        feeder_begin(feeder, client, (struct body_options){.length = bytes.len, .digests = 0x3e});
+    feeder_write(feeder, str_slice(bytes, 0, sent), 0);
+    return body;
+}
+
+static void wait_until_used(struct client *client, size_t bytes)
+{
+    enum { ROUNDS = 1000 };
+    const struct budget *budget = &client->store->upload_budget;
+    for (int i = 0; used_of(budget) > bytes; i++) {
+        assert_true(i < ROUNDS);
+        client_pause(client);
+    }
+}
+
+static void test_silent_client_keeps_a_block(void **state)
+{
+    struct client *client = &((struct world *)*state)->client;
+    client->store->patience_us = 1000;
+    static const struct {
+        size_t size, sent, kept; /* what is kept in memory at last */
+    } cases[] = {
+        {5 * MIB, 1, BLOCK},
+        {5 * MIB, BLOCK - 1, BLOCK},
+        {5 * MIB, BLOCK, 0},
+        {5 * MIB, BLOCK + 1, BLOCK},
+        {5 * MIB, MIB - 1, BLOCK},
+        {5 * MIB, MIB, 0},
+        {5 * MIB, MIB + MIB / 2 + 5, BLOCK},
+        {5 * MIB, 5 * MIB - 1, BLOCK},
+        {5 * MIB + 4097, 5 * MIB + 1, 8192},
+        {MIB + 200000, MIB + BLOCK + 1, 69632}, /* 200,000 less a block, in whole pages */
+        {BLOCK + 1, BLOCK, 0},
+        {BLOCK + 1, 77, BLOCK},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct feeder feeder;
+        str bytes = bytes_of(client->arena, i, cases[i].size);
+        const struct body *body = stall(&feeder, client, bytes, cases[i].sent);
+        wait_until_used(client, cases[i].kept);
+        feeder_write(&feeder, str_skip(bytes, cases[i].sent), 0);
+        assert_ok(feeder_finish(&feeder));
+        check_content(client, body, bytes, true);
+        check_digests(body, 0x3e, bytes);
+        feeder_close(&feeder);
+        stall(&feeder, client, bytes, cases[i].sent); /* and one that never goes on */
+        wait_until_used(client, cases[i].kept);
+        feeder_close(&feeder);
+        check_budget_is_free(client->store);
+        arena_reset(client->arena);
+    }
+}
+
+/* A client that sends a little now and then, with the buffer taken from it over and over. */
+static void test_trickle(void **state)
+{
+    struct client *client = &((struct world *)*state)->client;
+    client->store->patience_us = 500;
+    struct feeder feeder;
+    str bytes = bytes_of(client->arena, 1, 3 * MIB + 5);
+    const struct body *body = stall(&feeder, client, bytes, 1);
+    struct unit_random random = {.state = 1};
+    for (str left = str_skip(bytes, 1); left.len > 0;) {
+        size_t size = 1 + unit_random_below(&random, 200000);
+        str now = str_slice(left, 0, size < left.len ? size : left.len);
+        feeder_write(&feeder, now, 0);
+        left = str_skip(left, now.len);
+        client_pause(client);
+    }
+    assert_ok(feeder_finish(&feeder));
+    check_content(client, body, bytes, true);
+    check_digests(body, 0x3e, bytes);
+    feeder_close(&feeder);
+    check_budget_is_free(client->store);
+}
+
+/* Many uploads that have stalled leave room for a large one, and for small ones whatever happens. */
+static void test_stalled_uploads_stop_nobody(void **state)
+{
+    (void)state;
+    enum { STALLED = 16, TINY = 100 };
+    struct world world;
+    world_open(&world, &(struct world_options){.io_buffer_bytes = 16 * MIB});
+    struct client *client = &world.client;
+    client->store->patience_us = 1000;
+    assert_ok(create_bucket(client, PHOTOS));
+    str bytes = bytes_of(client->arena, 1, 8 * MIB);
+    struct feeder stalled[STALLED];
+    for (size_t i = 0; i < STALLED; i++)
+        stall(&stalled[i], client, bytes, MIB + MIB / 2);
+    assert_ok(put_bytes(client, PHOTOS, STR("tiny"), str_slice(bytes, 0, TINY)));
+    assert_ok(put_bytes(client, PHOTOS, STR("large"), bytes));
+    /* Even with nothing left for uploads. */
+    size_t left = client->store->upload_budget.free_bytes;
+    assert_true(budget_try_take(&client->store->upload_budget, left));
+    assert_ok(put_bytes(client, PHOTOS, STR("tiny"), str_slice(bytes, 0, TINY)));
+    budget_give(&client->store->upload_budget, left);
+    for (size_t i = 0; i < STALLED; i++)
+        feeder_close(&stalled[i]);
+    check_budget_is_free(world.store);
+    world_close(&world);
+}
+
+/* Small ones stand in line only when neither budget has anything, and come through one after the other. */
+static void test_small_bodies_share(void **state)
+{
+    (void)state;
+    enum { BODIES = 5, SIZE = INLINE_MAX };
+    struct world world;
+    world_open(&world, &(struct world_options){.io_buffer_bytes = 8 * SIZE}); /* 1 and 3 buffers */
+    struct client *client = &world.client;
+    struct feeder feeder[BODIES];
+    str bytes = bytes_of(client->arena, 1, SIZE);
+    for (size_t i = 0; i < BODIES; i++) {
+        feeder_begin(&feeder[i], client, (struct body_options){.length = SIZE});
+        assert_int_equal(body_write(feeder[i].body, bytes), i < BODIES - 1 ? SIZE : 0);
+    }
+    assert_int_equal(used_of(&client->store->small_budget), SIZE);
+    assert_int_equal(used_of(&client->store->upload_budget), 3 * SIZE);
+    feeder_close(&feeder[0]);
+    client_wait(client, &feeder[BODIES - 1].is_ready);
+    feeder_write(&feeder[BODIES - 1], bytes, 0);
+    for (size_t i = 1; i < BODIES; i++) {
+        assert_ok(feeder_finish(&feeder[i]));
+        check_content(client, feeder[i].body, bytes, false);
+        feeder_close(&feeder[i]);
+    }
     check_budget_is_free(world.store);
     world_close(&world);
 }
@@ -335,6 +481,11 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_small_bodies_take_little, world_setup, world_teardown),
         cmocka_unit_test(test_many_bodies_and_few_buffers),
         cmocka_unit_test(test_give_up_waiting),
+        cmocka_unit_test_setup_teardown(test_silent_client_keeps_a_block, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(test_trickle, world_setup, world_teardown),
+        cmocka_unit_test(test_stalled_uploads_stop_nobody),
+        cmocka_unit_test(test_small_bodies_share),
         cmocka_unit_test_setup_teardown(test_give_up, world_setup, world_teardown),
         cmocka_unit_test(test_failing_calls),
         cmocka_unit_test(test_beginning_fails_late),

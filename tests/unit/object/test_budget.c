@@ -1,5 +1,5 @@
-/* Aim: never more is out than the total, nobody is passed over, and whoever gives up waiting neither loses bytes nor holds up
- * those behind. */
+/* Aim: never more is out than the total, who wants little passes who wants much but does not starve it, and whoever gives up
+ * waiting neither loses bytes nor holds up those behind. */
 #include "../unit.h"
 
 #include "event/thread.h"
@@ -107,20 +107,84 @@ static void test_order(void **state)
     (void)state;
     struct budget *budget = &fixture.budget;
     assert_true(budget_take(budget, &fixture.waiter[0], 100));
-    assert_false(budget_take(budget, &fixture.waiter[1], 80));
-    assert_false(budget_take(budget, &fixture.waiter[2], 10));
-    assert_false(budget_take(budget, &fixture.waiter[3], 10));
+    for (size_t i = 1; i < WAITERS; i++)
+        assert_false(budget_take(budget, &fixture.waiter[i], 40));
     budget_give(budget, 30);
     run_posted();
-    assert_int_equal(fixture.grant_count, 0); /* the small ones do not overtake */
-    assert_false(budget_try_take(budget, 1)); /* nor does a newcomer */
+    assert_int_equal(fixture.grant_count, 0);
+    assert_false(budget_try_take(budget, 1)); /* these two never pass */
     assert_false(budget_try_take_extra(budget, 1));
-    budget_give(budget, 70);
+    budget_give(budget, 60);
     run_posted();
     assert_int_equal(fixture.granted[1], 1);
     assert_int_equal(fixture.granted[2], 2);
+    assert_int_equal(budget->free_bytes, 10);
+    budget_give(budget, 40);
+    run_posted();
     assert_int_equal(fixture.granted[3], 3);
+    budget_give(budget, 90);
+}
+
+/* ---- Passing ---- */
+
+static void test_less_passes_more(void **state)
+{
+    (void)state;
+    struct budget *budget = &fixture.budget;
+    assert_true(budget_try_take(budget, 90));
+    assert_false(budget_take(budget, &fixture.waiter[0], 80));
+    assert_true(budget_take(budget, &fixture.waiter[1], 10)); /* a newcomer */
+    assert_false(budget_take(budget, &fixture.waiter[2], 30));
+    assert_false(budget_take(budget, &fixture.waiter[3], 20));
+    budget_give(budget, 25);
+    run_posted();
+    assert_int_equal(fixture.granted[3], 1); /* from behind two for whom it is too little */
+    assert_int_equal(fixture.grant_count, 1);
+    budget_give(budget, 75);
+    run_posted();
+    assert_int_equal(fixture.granted[0], 2);
     assert_int_equal(budget->free_bytes, 0);
+    budget_give(budget, 100);
+    run_posted();
+    assert_int_equal(fixture.granted[2], 3);
+    budget_give(budget, 30);
+}
+
+/* As many as may pass the head of the line. */
+static void pass_until_stopped(struct budget *budget)
+{
+    for (size_t i = 0; i < BUDGET_PASS_MAX; i++) {
+        assert_true(budget_take(budget, &fixture.waiter[3], 10));
+        budget_give(budget, 10);
+    }
+    assert_false(budget_take(budget, &fixture.waiter[2], 10));
+    run_posted();
+    assert_int_equal(fixture.granted[2], 0);
+}
+
+/* The head gets its turn however many want less; then as many may pass the next one. */
+static void test_passing_is_bounded(void **state)
+{
+    (void)state;
+    struct budget *budget = &fixture.budget;
+    assert_true(budget_try_take(budget, 90));
+    assert_false(budget_take(budget, &fixture.waiter[0], 80));
+    pass_until_stopped(budget);
+    budget_give(budget, 70);
+    run_posted();
+    assert_int_equal(fixture.granted[0], 1); /* what had been saved for it was there */
+    assert_int_equal(fixture.granted[2], 0);
+    budget_give(budget, 20);
+    run_posted();
+    assert_int_equal(fixture.granted[2], 2);
+    assert_false(budget_take(budget, &fixture.waiter[1], 80));
+    fixture.granted[2] = 0;
+    pass_until_stopped(budget);
+    /* Nor is it held against the next one when the head gives up. */
+    assert_true(budget_cancel(budget, &fixture.waiter[1]));
+    run_posted();
+    assert_int_equal(fixture.granted[2], 3);
+    assert_int_equal(budget->passed_count, 0);
     budget_give(budget, 100);
 }
 
@@ -130,6 +194,7 @@ static void test_cancel(void **state)
     struct budget *budget = &fixture.budget;
     assert_true(budget_take(budget, &fixture.waiter[0], 90));
     assert_false(budget_take(budget, &fixture.waiter[1], 80));
+    budget->passed_count = BUDGET_PASS_MAX;
     assert_false(budget_take(budget, &fixture.waiter[2], 10));
     assert_true(budget_cancel(budget, &fixture.waiter[1]));
     run_posted();
@@ -186,6 +251,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_extra, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_too_large, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_less_passes_more, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_passing_is_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cancel, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_threads, set_up, tear_down),
     };
