@@ -40,7 +40,7 @@ def pytest_collection_modifyitems(config, items):
             (engine == "mem" and item.get_closest_marker("durable"))
             or (FOREIGN and item.get_closest_marker("own_server"))
         )
-        unasked = item.get_closest_marker("slow") and "slow" not in (config.option.markexpr or "")
+        unasked = item.get_closest_marker("slow") and config.option.markexpr != "slow"
         (dropped if meaningless or unasked else kept).append(item)
     if dropped:
         config.hook.pytest_deselected(items=dropped)

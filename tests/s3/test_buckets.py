@@ -25,6 +25,8 @@ BAD_NAMES = [
     ".begins",
     "ends.",
     "two..periods",
+    "period.-hyphen",
+    "hyphen-.period",
     "192.168.5.4",
     "xn--abc",
     "sthree-abc",

@@ -97,8 +97,9 @@ def test_key(client, shared_bucket, key):
     assert client.put_object(Bucket=shared_bucket, Key=key, Body=body)["ETag"] == checksums.etag(body)
     assert read(client, shared_bucket, key) == body
     assert client.head_object(Bucket=shared_bucket, Key=key)["ContentLength"] == len(body)
-    # The answer of the first version does not encode the prefix, so it is not looked at.
-    assert keys_of(client.list_objects(Bucket=shared_bucket, Prefix=key, MaxKeys=5)) == [key]
+    # The first version never encodes the prefix in its answer, so one that XML cannot hold is not asked for.
+    stem = "" if key in CONTROL else key
+    assert keys_of(client.list_objects(Bucket=shared_bucket, Prefix=stem)) == [key]
     page = client.list_objects_v2(Bucket=shared_bucket, Prefix=key)
     assert (keys_of(page), page["Prefix"]) == ([key], key)
     versions = client.list_object_versions(Bucket=shared_bucket, Prefix=key)["Versions"]

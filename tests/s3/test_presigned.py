@@ -39,7 +39,7 @@ def test_boto3(client, bucket):
     assert (head.status_code, head.headers["Content-Length"]) == (200, "6")
     assert requests.head(url, timeout=30).status_code == 403, "the method is signed"
     listing = requests.get(client.generate_presigned_url("list_objects_v2", Params={"Bucket": bucket}), timeout=30)
-    assert "sp ace/ü+&amp;?.txt" in listing.content.decode()
+    assert "<KeyCount>1</KeyCount>" in listing.text
     gone = requests.delete(client.generate_presigned_url("delete_object", Params=where), timeout=30)
     assert gone.status_code == 204
 
@@ -55,6 +55,18 @@ def test_put_with_signed_metadata(raw, bucket):
     reply = raw.presigned("PUT", f"/{bucket}/k", b"x", signed={"x-amz-meta-a": "1"})
     assert reply.status == 200
     assert raw.get(f"/{bucket}/k").headers["x-amz-meta-a"] == "1"
+
+
+def test_put_with_headers_in_the_query(raw, bucket):
+    """The SDK for JavaScript puts x-amz- headers there, which the signature covers. They count, except for checksums: it
+    signs before it knows the body, so what it says of that is of an empty one."""
+    query = "?x-amz-meta-a=b%20c&x-amz-storage-class=STANDARD_IA"
+    query += "&x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32"
+    reply = raw.presigned("PUT", f"/{bucket}/k{query}", b"a body")
+    assert reply.status == 200, reply
+    head = raw.request("HEAD", f"/{bucket}/k", headers={"x-amz-checksum-mode": "ENABLED"}).headers
+    assert (head["x-amz-meta-a"], head["x-amz-storage-class"]) == ("b c", "STANDARD_IA")
+    assert "x-amz-checksum-crc64nvme" in head
 
 
 def test_unsigned_amz_header(raw, bucket):

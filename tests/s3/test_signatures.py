@@ -170,6 +170,22 @@ def test_no_date_at_all(raw, stored):
     raw.plain("GET", stored, headers=head).is_error(403, "AccessDenied")
 
 
+@pytest.mark.parametrize("zone", ["GMT", "+0000", "-0000"])
+def test_date_header_instead(raw, stored, zone):
+    """Old clients send Date, in the forms that mail has for it, and sign its time."""
+    moment = sigv4.utc_now()
+    head = raw.head("GET", stored, moment=moment)
+    del head["x-amz-date"], head["authorization"]
+    head["date"] = moment.strftime("%a, %d %b %Y %H:%M:%S ") + zone
+    signed = sorted(head)
+    signature = raw.signer.request_signature(moment, "GET", stored, head, signed, head["x-amz-content-sha256"])
+    head["authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={raw.signer.access_key}/{raw.signer.scope(moment)},"
+        f"SignedHeaders={';'.join(signed)},Signature={signature}"
+    )
+    assert raw.plain("GET", stored, headers=head).body == b"signed"
+
+
 def test_header_and_query_at_once(raw, stored):
     target = raw.signer.presign("GET", stored, {"host": raw.host})
     head = raw.head("GET", target)

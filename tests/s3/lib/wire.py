@@ -163,6 +163,13 @@ class Wire:
         """The same without a signature."""
         return self.request(method, target, body, headers, sign=False)
 
+    def begin_put(self, target, length, headers=None):
+        """Sends the head of a PUT of `length` bytes; returns the connection, for the body."""
+        connection = self.connect()
+        sent = {"content-length": str(length), **(headers or {})}
+        connection.send_head("PUT", target, self.head("PUT", target, b"", sent, payload=sigv4.UNSIGNED))
+        return connection
+
     def get(self, target, **more):
         return self.request("GET", target, **more)
 
