@@ -440,7 +440,7 @@ static enum err open_held(struct store_log *log, struct segment *segment, struct
 {
     struct segment_header header;
     FD_SCOPED int fd = -1;
-    FD_SCOPED int idle = -1;
+    int idle = -1;
     TRY(segment_open(&log->dir, segment->id, O_RDWR, &header, &fd, fail));
     pthread_mutex_lock(&log->mutex);
     if (segment->fd < 0) {
@@ -451,6 +451,7 @@ static enum err open_held(struct store_log *log, struct segment *segment, struct
             idle = take_idle_descriptor(log);
     }
     pthread_mutex_unlock(&log->mutex);
+    fd_close_scoped(&idle);
     return OK;
 }
 

@@ -66,7 +66,7 @@ struct scan {
 static enum err load_record(struct window *window, uint64_t epoch, uint64_t offset,
                             struct record *out_record, str *out_payload)
 {
-    str bytes;
+    str bytes = {0};
     struct record record;
     TRY(window_get(window, offset, RECORD_HEADER_SIZE, &bytes));
     if (record_header_decode(bytes, &record) != OK || record.epoch != epoch ||
@@ -214,35 +214,51 @@ static enum err first_segment(struct store_log *log, const struct log_position *
     return OK;
 }
 
-/* Reads one segment from *position on, which is moved to its end. */
-static enum err recover_segment(struct store_log *log, uint64_t id, struct log_position *position,
-                                log_visit visit, void *context, struct fail *fail,
-                                bool *out_is_sealed)
+struct recovery {
+    struct store_log *log;
+    struct log_position position; /* behind the last record that was read */
+    bool is_sealed;               /* the segment that it lies in */
+    log_visit visit;
+    void *context;
+    struct fail *fail;
+};
+
+/* Where reading a segment begins: at the position, or at its first record. */
+static void place_scan(const struct recovery *recovery, uint64_t id, struct scan *scan)
 {
-    struct segment *segment;
-    struct scan scan;
-    TRY(log_hold(log, id, VIEW_WAIT, &segment, fail));
-    scan_init(&scan, log, segment);
-    scan.sequence = position->sequence;
+    const struct log_position *position = &recovery->position;
+    scan->sequence = position->sequence;
     if (position->segment == id) {
-        scan.offset = position->offset;
-        scan.chain = position->chain;
+        scan->offset = position->offset;
+        scan->chain = position->chain;
     } else {
         /* Only neighbours follow each other without a gap; between others, segments were given back. */
-        scan.may_skip = position->segment + 1 != id;
+        scan->may_skip = position->segment + 1 != id;
     }
-    enum err err = scan_records(&scan, visit, context);
+}
+
+static enum err recover_segment(struct recovery *recovery, uint64_t id)
+{
+    struct store_log *log = recovery->log;
+    struct segment *segment;
+    struct scan scan;
+    TRY(log_hold(log, id, VIEW_WAIT, &segment, recovery->fail));
+    scan_init(&scan, log, segment);
+    place_scan(recovery, id, &scan);
+    enum err err = scan_records(&scan, recovery->visit, recovery->context);
     if (err == OK && !scan.is_sealed)
-        err = check_end(log, &scan, fail);
+        err = check_end(log, &scan, recovery->fail);
     /* What was read may have been written by a process that was killed before it could sync. */
     if (err == OK)
         err = io_sync_data(log->dir.io, segment->fd);
     if (err == OK)
-        *position = (struct log_position){id, scan.offset, scan.sequence, scan.chain};
-    *out_is_sealed = scan.is_sealed;
+        recovery->position = (struct log_position){id, scan.offset, scan.sequence, scan.chain};
+    recovery->is_sealed = scan.is_sealed;
     scan_release(&scan);
     log_let(log, segment);
-    return err == OK ? OK : fail_set(fail, err, NULL, "log/%016" PRIx64 ".log cannot be read", id);
+    if (err == OK)
+        return OK;
+    return fail_set(recovery->fail, err, NULL, "log/%016" PRIx64 ".log cannot be read", id);
 }
 
 /* The segments behind the end hold no records: the first waits to be used, the others are given back. */
@@ -283,21 +299,21 @@ static enum err take_end(struct store_log *log, const struct log_position *end, 
 enum err store_log_recover(struct store_log *log, struct log_position *from, log_visit visit,
                            void *context, struct fail *fail)
 {
-    struct log_position position = *from;
+    struct recovery recovery = {
+        .log = log, .position = *from, .visit = visit, .context = context, .fail = fail};
     struct log_figures figures;
-    bool is_sealed = false;
     enum err err = first_segment(log, from, &figures, fail);
     if (err == OK) {
         do
-            TRY(recover_segment(log, figures.id, &position, visit, context, fail, &is_sealed));
-        while (is_sealed && store_log_next_segment(log, figures.id, &figures));
+            TRY(recover_segment(&recovery, figures.id));
+        while (recovery.is_sealed && store_log_next_segment(log, figures.id, &figures));
     } else if (err != ERR_NOT_FOUND) {
         return err;
     }
-    TRY(take_end(log, &position, is_sealed));
-    take_prepared(log, position.segment);
+    TRY(take_end(log, &recovery.position, recovery.is_sealed));
+    take_prepared(log, recovery.position.segment);
     TRY(store_log_retire_empty(log, UINT64_MAX));
-    *from = position;
+    *from = recovery.position;
     return OK;
 }
 

@@ -117,7 +117,7 @@ struct overlay_node *overlay_make(struct overlay *overlay, str key)
     if (node && str_eq(node->key, key))
         return node;
     size_t height = random_height(overlay);
-    node = arena_zalloc(overlay->arena, sizeof(*node) + height * sizeof(node->next[0]));
+    node = arena_zalloc(overlay->arena, sizeof(*node) + height * sizeof(void *));
     node->key = arena_str(overlay->arena, key);
     for (size_t level = 0; level < height; level++) {
         node->next[level] = *links[level];
