@@ -9,7 +9,7 @@ build_packages="gcc:gcc libc6-dev meson:meson ninja-build:ninja pkg-config:pkg-c
 
 # To run every test: the unit test library, and the clients that the server is tested with.
 check_packages="libcmocka-dev python3-venv curl:curl rclone:rclone s3cmd:s3cmd restic:restic
-    nodejs:node npm:npm"
+    nodejs:node npm:npm xfsprogs"
 
 # For the second compiler, the linters and the fuzzers.
 lint_packages="git:git clang:clang clang-format:clang-format clang-tidy:clang-tidy libclang-rt-14-dev"
