@@ -153,25 +153,10 @@ static void announce(const struct announcer *to)
 
 /* ---- The command ---- */
 
-/* Descriptors besides connections: log, index, large bodies being read, loops. */
-enum { OTHER_FILES = 512 };
-
-static void warn_of_file_limit(const struct settings *settings)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
-        limit.rlim_cur >= settings->max_connections + OTHER_FILES)
-        return;
-    log_event(LOG_WARN, "server", "fewer files may be open than max_connections asks for",
-              LOG_U64("limit", limit.rlim_cur),
-              LOG_U64("max_connections", settings->max_connections));
-}
-
 static void log_warnings(const struct settings_loaded *loaded, struct arena *arena)
 {
     for (size_t i = 0; i < loaded->warning_count; i++)
         log_event(LOG_WARN, "settings", arena_str(arena, loaded->warning[i]).ptr);
-    warn_of_file_limit(&loaded->values);
 }
 
 static enum exit_code serve(const struct settings_input *input,

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "admin/service.h"
 #include "app/server_int.h"
@@ -196,6 +197,25 @@ static enum err open_lane(struct server *server, size_t index, const struct lane
     return OK;
 }
 
+/* Strangers must not use up the descriptors that the store needs: connections get what the limit
+ * leaves beside log, index, large bodies on their way and loops. */
+static uint64_t connection_limit(const struct settings *settings)
+{
+    enum { OTHER_FILES = 512 };
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return settings->max_connections;
+    uint64_t room =
+        limit.rlim_cur > 2 * OTHER_FILES ? limit.rlim_cur - OTHER_FILES : limit.rlim_cur / 2;
+    if (room >= settings->max_connections)
+        return settings->max_connections;
+    log_event(LOG_WARN, "server",
+              "fewer files may be open than max_connections asks for; it is lowered",
+              LOG_U64("files", limit.rlim_cur),
+              LOG_U64("max_connections", settings->max_connections), LOG_U64("lowered_to", room));
+    return room;
+}
+
 static enum err open_lanes(struct server *server, struct fail *fail)
 {
     const struct settings *settings = &server->settings.values;
@@ -219,7 +239,7 @@ static enum err open_lanes(struct server *server, struct fail *fail)
         .observer = &observer,
         .health = &server->health,
         .limits =
-            http_limits_of(settings, (unsigned)((settings->max_connections + count - 1) / count)),
+            http_limits_of(settings, (unsigned)((connection_limit(settings) + count - 1) / count)),
         .group = server->group,
         .home = server->loop,
         .drained = server_lane_drained,

@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <expat.h>
 #include <string.h>
-#include <string.h>
 
 #include "base/clock.h"
 

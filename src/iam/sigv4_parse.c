@@ -275,6 +275,22 @@ static enum err parse_authorization(str value, struct sigv4 *out, struct fail *f
     return parse_components(str_trim(str_skip(value, ALGORITHM.len)), out, fail);
 }
 
+/* RFC 9110's forms, and those of mail (RFC 5322), which some signers write: "... 2026 00:26:10 +0000". */
+static enum err parse_mail_date(str date, int64_t *out_ms)
+{
+    enum { ZONE_BYTES = 5, MAIL_DATE_MAX = 40 };
+    static const str zone[] = {STR_INIT("+0000"), STR_INIT("-0000")};
+    char text[MAIL_DATE_MAX];
+    bool is_mail = date.len < MAIL_DATE_MAX &&
+                   (str_has_suffix(date, zone[0]) || str_has_suffix(date, zone[1]));
+    if (!is_mail)
+        return clock_parse_http(date, out_ms);
+    size_t len = date.len - ZONE_BYTES;
+    memcpy(text, date.ptr, len);
+    memcpy(text + len, "GMT", 3);
+    return clock_parse_http(str_of(text, len + 3), out_ms);
+}
+
 /* x-amz-date, or else Date, which may also have the form of RFC 9110 and is then rewritten. */
 static enum err parse_header_time(const struct sig_request *request, struct arena *arena,
                                   struct sigv4 *out, struct fail *fail)
@@ -285,7 +301,7 @@ static enum err parse_header_time(const struct sig_request *request, struct aren
     out->timestamp = amz.len > 0 ? amz : date;
     if (clock_parse_amz(out->timestamp, &out->time_ms) == OK)
         return OK;
-    if (amz.len > 0 || clock_parse_http(date, &out->time_ms) != OK)
+    if (amz.len > 0 || parse_mail_date(date, &out->time_ms) != OK)
         return fail_set(fail, ERR_ACCESS_DENIED, "x-amz-date",
                         "a signed request needs a valid Date or x-amz-date header");
     char text[CLOCK_TEXT_MAX];

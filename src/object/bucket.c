@@ -38,7 +38,9 @@ enum err bucket_name_check(str name)
         char c = name.ptr[i];
         if (!is_alnum(c) && c != '-' && c != '.')
             return ERR_BAD_BUCKET_NAME;
-        if (c == '.' && name.ptr[i - 1] == '.')
+        /* Labels are those of host names: none is empty, begins or ends with a hyphen. */
+        char before = i > 0 ? name.ptr[i - 1] : 'a';
+        if ((c == '.' && (before == '.' || before == '-')) || (c == '-' && before == '.'))
             return ERR_BAD_BUCKET_NAME;
     }
     for (size_t i = 0; i < sizeof forbidden_prefix / sizeof forbidden_prefix[0]; i++)

@@ -216,6 +216,8 @@ static enum err complete_apply(struct update *update, struct tx *tx)
     struct completion c = {.args = args, .tx = tx, .arena = args->op.arena};
     struct bucket_row bucket;
     struct object_row old, *current;
+    args->refused = NULL; /* of a run before this one */
+    args->op.fail = (struct fail){0};
     TRY(op_bucket_get(&args->op, tx, args->bucket, &bucket));
     TRY(current_find(tx, &bucket, args->key, c.arena, &old, &current));
     enum err err = upload_find(tx, bucket.id, args->key, args->upload_id, c.arena, &c.upload);

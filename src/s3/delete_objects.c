@@ -19,8 +19,10 @@ static enum err entry_parse(const struct xml_node *node, struct object_delete_en
                                           .conditions = {.if_match = xml_child_text(node, "ETag")},
                                           .if_size = UINT64_MAX};
     str size = xml_child_text(node, "Size"), time = xml_child_text(node, "LastModifiedTime");
-    if (entry->key.len == 0)
+    enum { ETAG_MAX_BYTES = 80 }; /* one tag, not a list */
+    if (entry->key.len == 0 || entry->conditions.if_match.len > ETAG_MAX_BYTES)
         return ERR_BAD_XML;
+
     if (size.len > 0 && str_to_u64(size, &entry->if_size) != OK)
         return ERR_BAD_XML;
     if (time.len > 0 && clock_parse_http(time, &entry->if_modified_ms) != OK &&

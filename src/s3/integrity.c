@@ -246,3 +246,17 @@ enum err s3_integrity_check(struct s3_call *call, const struct digest *digest)
                         s3_checksum_name(integrity->kind));
     return OK;
 }
+
+enum err s3_integrity_check_empty(struct s3_call *call)
+{
+    bool is_claimed = call->integrity.has_md5 || call->integrity.kind != CHECKSUM_NONE ||
+                      s3_integrity_digests(call) != 0;
+    if (!is_claimed)
+        return OK;
+    struct digest digest;
+    digest_init(&digest, s3_integrity_digests(call));
+    digest_finish(&digest);
+    enum err err = s3_integrity_check(call, &digest);
+    digest_release(&digest);
+    return err;
+}

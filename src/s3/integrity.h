@@ -25,6 +25,9 @@ digest_set s3_integrity_digests(const struct s3_call *call);
  * an announced trailer that did not come. */
 enum err s3_integrity_check(struct s3_call *call, const struct digest *digest);
 
+/* The same for a request without a body. */
+enum err s3_integrity_check_empty(struct s3_call *call);
+
 /* The kind that is kept with the object: the client's; without one CRC64NVME, as AWS does. */
 enum checksum_kind s3_stored_checksum(const struct s3_call *call);
 

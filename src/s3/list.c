@@ -250,6 +250,18 @@ static void write_markers(struct listing *list, struct xml_writer *w)
     }
 }
 
+/* The first version of the operation does not encode the prefix that it echoes, and its clients
+ * do not decode it: but a prefix that XML cannot hold would make the whole answer unreadable. */
+static bool is_xml_text(str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        if (c < ' ' && c != '\t' && c != '\n' && c != '\r')
+            return false;
+    }
+    return true;
+}
+
 static void list_reply(struct s3_call *call)
 {
     struct listing *list = call->state;
@@ -257,11 +269,9 @@ static void list_reply(struct s3_call *call)
         s3_xml_begin(call, list->kind == LIST_VERSIONS ? "ListVersionsResult" : "ListBucketResult");
     struct xml_writer *w = &xml->w;
     xml_text(w, "Name", call->bucket);
-    /* The first version of the operation never encoded the prefix, and its clients do not decode
-     * it. */
-    xml_text(
-        w, "Prefix",
-        s3_encode_name(call, list->is_url_encoded && list->kind != LIST_V1, list->args.prefix));
+    bool is_prefix_encoded =
+        list->is_url_encoded && (list->kind != LIST_V1 || !is_xml_text(list->args.prefix));
+    xml_text(w, "Prefix", s3_encode_name(call, is_prefix_encoded, list->args.prefix));
     write_markers(list, w);
     xml_u64(w, "MaxKeys", list->args.max_count);
     if (list->args.delimiter.len > 0)

@@ -42,7 +42,8 @@ static void reply_now(void *context)
  * for it is then left to the search for orphans. */
 static bool is_refusal(enum err err)
 {
-    return err == ERR_NO_SPACE || err == ERR_RETRY || (err != OK && s3_error_status(err) < 500);
+    return err == ERR_NO_SPACE || err == ERR_RETRY || err == ERR_UNAVAILABLE ||
+           (err != OK && s3_error_status(err) < 500);
 }
 
 static void finish_call(struct s3_call *call, enum err err);
@@ -200,7 +201,7 @@ static enum err admit(struct s3_call *call)
         TRY(s3_integrity_parse(call));
     if (call->operation->handler->parse != NULL)
         TRY(call->operation->handler->parse(call));
-    return has_body(call) ? s3_ingest_begin(call) : OK;
+    return has_body(call) ? s3_ingest_begin(call) : s3_integrity_check_empty(call);
 }
 
 static void lookup_done(struct s3_call *call, enum err err)
