@@ -14,7 +14,7 @@ REGION = "us-east-1"
 _numbers = itertools.count()
 
 
-def make_client(endpoint, keys, **config):
+def make_client(endpoint, keys, ca_file=None, **config):
     """A client that tells every failure at once: no retries, path-style."""
     settings = {
         "signature_version": "s3v4",
@@ -32,6 +32,7 @@ def make_client(endpoint, keys, **config):
         aws_access_key_id=keys["access_key"] if keys else None,
         aws_secret_access_key=keys["secret_key"] if keys else None,
         config=Config(**settings),
+        verify=ca_file,
     )
 
 

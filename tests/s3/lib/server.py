@@ -24,14 +24,14 @@ def clean_environment():
 
 
 class Server:
-    """One server on one data folder. `settings` are more words for `pail serve`."""
+    """One server on one data folder. `settings` are more words for `pail serve`; `ca_file` is what the CLI trusts."""
 
-    def __init__(self, binary, engine, folder, settings=(), environment=None):
+    def __init__(self, binary, engine, folder, settings=(), ca_file=None):
         self.binary = os.path.abspath(binary)
         self.engine = engine
         self.folder = str(folder)
         self.settings = list(settings)
-        self.environment = dict(environment or {})
+        self.ca_file = ca_file
         self.listen = self.admin_listen = "127.0.0.1:0"
         self.process = None
         self.endpoint = self.admin = None
@@ -56,7 +56,7 @@ class Server:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 cwd=self.folder,
-                env={**clean_environment(), **SANITIZERS, **self.environment},
+                env={**clean_environment(), **SANITIZERS},
             )
         self.endpoint, self.admin = self._addresses(begin)
         # A restart keeps its addresses, as clients expect.
@@ -121,6 +121,7 @@ class Server:
             "PAIL_ROOT_SECRET_KEY": ROOT_KEYS["secret_key"],
         }
         command = [self.binary, *words, "--endpoint", self.admin, "--json"]
+        command += ["--ca-file", str(self.ca_file)] if self.ca_file else []
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, f"pail {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
         return json.loads(done.stdout) if done.stdout.strip() else None
