@@ -280,15 +280,17 @@ static void measure(const char *folder, uint64_t count, uint64_t in_flight)
     put_all(engine, 200, count / 100 + 1, 1);
     (void)report("put x1", watch, (double)(count / 100 + 1));
     uint64_t stored = 200 + count / 100 + 1;
+    struct engine_stats before, stats;
+    engine_stats(engine, &before);
     watch = start();
     put_all(engine, stored, count, in_flight);
     double rate = report("put", watch, (double)count);
     stored += count;
-    struct engine_stats stats;
     engine_stats(engine, &stats);
     (void)printf("updates a batch: %.1f; put / append: %.1f; log %llu MiB, index %llu MiB\n",
-                 (double)stats.updates / (double)stats.batches, rate / yardstick,
-                 (unsigned long long)stats.log_bytes >> 20,
+                 (double)(stats.updates - before.updates) /
+                     (double)(stats.batches - before.batches),
+                 rate / yardstick, (unsigned long long)stats.log_bytes >> 20,
                  (unsigned long long)stats.index_bytes >> 20);
     get_all(engine, count, stored, false);
     get_all(engine, count, stored, true);

@@ -28,7 +28,7 @@ bool local_is_keeper_closing(struct local_engine *engine)
 static bool wait_for_chores(struct local_engine *engine)
 {
     struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += PAUSE_SECONDS;
     pthread_mutex_lock(&engine->queue_mutex);
     if (!engine->is_keeper_wanted && !engine->is_keeper_closing)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/fd.h"
 #include "store/local/local_int.h"
@@ -116,6 +117,16 @@ enum err local_open_log(struct local_engine *engine, const struct local_options 
     return store_log_open(&log, &engine->log, fail);
 }
 
+/* Timeouts are by the clock that never goes back. */
+static void init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
 enum err local_open_parts(const struct local_options *options, bool rebuild,
                           local_progress_fn progress, void *context,
                           struct local_engine **out_engine, struct fail *fail)
@@ -125,8 +136,8 @@ enum err local_open_parts(const struct local_options *options, bool rebuild,
     engine->io = options->io ? options->io : &io_system;
     pthread_mutex_init(&engine->queue_mutex, NULL);
     pthread_mutex_init(&engine->failure_mutex, NULL);
-    pthread_cond_init(&engine->has_updates, NULL);
-    pthread_cond_init(&engine->has_chores, NULL);
+    init_condition(&engine->has_updates);
+    init_condition(&engine->has_chores);
     enum err err = datadir_open(options->data_dir, engine->io, &engine->dir, fail);
     if (err == OK)
         err = index_destroy(engine->dir.new_index_path, fail);

@@ -35,6 +35,10 @@ struct commit {
     struct index_batch *index_batch;
     struct answered answered[BATCH_UPDATES_MAX];
     size_t answered_count;
+
+    /* How many updates seem to be in flight, and how long a sync takes: see commit.c, "The queue". */
+    size_t crowd;
+    int64_t sync_us;
 };
 
 struct local_engine {
@@ -49,6 +53,9 @@ struct local_engine {
     pthread_mutex_t queue_mutex;
     pthread_cond_t has_updates;
     struct update *first, *last; /* waiting */
+    size_t waiting_count;
+    size_t
+        wanted_count; /* the commit thread is to be woken when so many wait; 0: it is not asleep */
     bool is_closing;
     pthread_t commit_thread;
     struct commit *commit;
