@@ -482,9 +482,12 @@ static void test_piece_is_parked(void **state)
     world.stops_at_done = false;
     int client = connect_client(&world);
     say(client, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    int64_t begun_us = loop_now_us(world.loop);
     loop_run(world.loop);
     assert_int_equal(slow.park_count, 1);
+    assert_true(loop_now_us(world.loop) - begun_us > 1500 * 1000); /* it has had its time */
     int next_count = slow.next_count;
+    say(client, "G"); /* it is there, but does not read */
     for (int i = 0; i < 3; i++)
         run_briefly(&world);
     assert_int_equal(slow.next_count, next_count); /* nothing is fetched for it */
