@@ -22,6 +22,7 @@
 enum {
     GATHER_PART = 4, /* of the time of a sync */
     GATHER_MAX_US = 1000,
+    STUCK_PAUSE_NS = 100 * 1000 * 1000,
 };
 
 void local_update(struct engine *base, struct update *update)
@@ -256,6 +257,42 @@ static enum err write_batch(struct local_engine *engine, struct log_place *out_p
     return ERR_IO;
 }
 
+/* Nobody else can be served while the index is stuck. */
+static void refuse_waiting(struct local_engine *engine)
+{
+    pthread_mutex_lock(&engine->queue_mutex);
+    struct update *update = engine->first, *next;
+    engine->first = engine->last = NULL;
+    engine->waiting_count = 0;
+    pthread_mutex_unlock(&engine->queue_mutex);
+    for (; update; update = next) {
+        next = update->next;
+        update->done(update, ERR_NO_SPACE);
+    }
+}
+
+static bool is_closing(struct local_engine *engine)
+{
+    pthread_mutex_lock(&engine->queue_mutex);
+    bool is_closing = engine->is_closing || engine->is_keeper_closing;
+    pthread_mutex_unlock(&engine->queue_mutex);
+    return is_closing;
+}
+
+/* Somebody else took the last of the disk, and the index could not write what it holds in memory. The log has the batch durably, so
+ * the batch only waits until there is room. */
+static enum err write_index_at_last(struct local_engine *engine)
+{
+    enum err err = ERR_NO_SPACE;
+    while (err == ERR_NO_SPACE && !is_closing(engine)) {
+        struct timespec pause = {.tv_nsec = STUCK_PAUSE_NS};
+        (void)nanosleep(&pause, NULL);
+        refuse_waiting(engine);
+        err = index_write(engine->index, engine->commit->index_batch);
+    }
+    return err;
+}
+
 static enum err commit_batch(struct local_engine *engine)
 {
     struct commit *commit = engine->commit;
@@ -264,6 +301,8 @@ static enum err commit_batch(struct local_engine *engine)
     struct log_position position = store_log_end(engine->log);
     enum err err =
         local_apply_overlay(engine, commit->overlay, commit->index_batch, &place, &position);
+    if (err == ERR_NO_SPACE)
+        err = write_index_at_last(engine);
     if (err != OK) {
         /* The log has the batch and the index has not: a start would repair that, going on would not. */
         local_set_read_only(engine, "writing the index failed", err);

@@ -52,23 +52,23 @@ struct index_batch {
 
 /* ---- Errors ---- */
 
-/* Takes RocksDB's message, which begins with the name of its code. */
+/* Takes RocksDB's message: the name of its code, what it was doing, and the system's words. */
 static enum err translate(char *message, struct fail *fail)
 {
     static const struct {
-        const char *front;
+        const char *words;
         enum err err;
     } codes[] = {
-        {"Result incomplete", ERR_WOULD_BLOCK},
-        {"Corruption", ERR_CORRUPT},
-        {"IO error: No space left", ERR_NO_SPACE},
+        {"Result incomplete", ERR_WOULD_BLOCK},    {"Corruption", ERR_CORRUPT},
         {"Not implemented", ERR_CORRUPT}, /* a format that is not known */
+        {"No space left on device", ERR_NO_SPACE}, {"Disk quota exceeded", ERR_NO_SPACE},
+        {"Too many open files", ERR_UNAVAILABLE},
     };
     if (!message)
         return OK;
     enum err err = ERR_IO;
-    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-        if (str_has_prefix(str_from(message), str_from(codes[i].front)))
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]) && err == ERR_IO; i++)
+        if (strstr(message, codes[i].words))
             err = codes[i].err;
     if (err != ERR_WOULD_BLOCK) {
         (void)fail_set(fail, err, NULL, "index: %s", message);
@@ -365,6 +365,8 @@ enum err index_write(struct index *index, struct index_batch *batch)
 {
     char *message = NULL;
     rocksdb_write(index->db, index->write_options, batch->batch, &message);
-    rocksdb_writebatch_clear(batch->batch);
-    return translate(message, NULL);
+    enum err err = translate(message, NULL);
+    if (err != ERR_NO_SPACE)
+        rocksdb_writebatch_clear(batch->batch);
+    return err;
 }

@@ -66,5 +66,7 @@ struct index_batch *index_batch_new(void);
 void index_batch_free(struct index_batch *batch); /* null is allowed */
 void index_batch_put(struct index_batch *batch, str key, str value);
 void index_batch_delete(struct index_batch *batch, str key);
-/* All of it or nothing, seen by views made from now on. Empties the batch. Any error is final. */
+/* All of it or nothing, seen by views made from now on. Empties the batch. ERR_NO_SPACE: the batch is kept, to be written again
+ * later: an index that found the disk full when it wrote what it holds in memory takes nothing until it has found room, which it
+ * tries by itself every few seconds. Any other error is final. */
 enum err index_write(struct index *index, struct index_batch *batch);
