@@ -16,9 +16,9 @@ enum {
     /* No batch takes more updates, or goes on when its records have reached this size. */
     BATCH_UPDATES_MAX = 1024,
     BATCH_BYTES_GOAL = 4 << 20,
-    /* The index is flushed when the log is ahead of what it has on disk by so much: what a start replays. */
-    REPLAY_BYTES_MAX = 256 << 20,
-    REPLAY_CHANGES_MAX = 400000,
+    /* The index is flushed when the log is ahead of what it has on disk by so much: what a start replays, in less than a second. */
+    REPLAY_BYTES_MAX = 128 << 20,
+    REPLAY_CHANGES_MAX = 150000,
     LOCAL_BLOCK_SIZE = 128 << 10,
 };
 
