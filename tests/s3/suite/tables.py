@@ -6,7 +6,7 @@ from collections import namedtuple
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # verdict: pass (must pass), aws (AWS would not pass it either) or later (what it needs is not served yet)
-Expectation = namedtuple("Expectation", "verdict reason")
+Expectation = namedtuple("Expectation", "verdict reason area")
 VERDICTS = ("pass", "aws", "later")
 
 
@@ -34,24 +34,27 @@ class Areas:
 
 
 def read_expected(path=os.path.join(HERE, "expected.txt")):
-    """case → Expectation. A line is VERDICT CASE, and for the others than pass `# reason` behind it."""
-    expected = {}
+    """case → Expectation. A line is VERDICT CASE, and for the others than pass `# reason` behind it; `## AREA` stands above
+    the cases of an area."""
+    expected, area = {}, ""
     if not os.path.exists(path):
         return expected
     with open(path, encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             line = line.strip()
+            if line.startswith("## "):
+                area = line[3:]
             if not line or line.startswith("#"):
                 continue
             head, _, reason = line.partition(" # ")
             verdict, _, name = head.strip().partition(" ")
             if verdict not in VERDICTS or not name or name.strip() in expected or (verdict != "pass" and not reason):
                 raise SystemExit(f"{path}:{number}: not understood: {line}")
-            expected[name.strip()] = Expectation(verdict, reason.strip())
+            expected[name.strip()] = Expectation(verdict, reason.strip(), area)
     return expected
 
 
-def write_expected(expected, area_of, areas, path=os.path.join(HERE, "expected.txt")):
+def write_expected(expected, areas, path=os.path.join(HERE, "expected.txt")):
     """Writes the list by areas, in the order of areas.txt and then of names."""
     with open(path, "w", encoding="utf-8") as out:
         out.write(
@@ -62,9 +65,9 @@ def write_expected(expected, area_of, areas, path=os.path.join(HERE, "expected.t
             "# `run --write-expected` rewrites it from a run and keeps the reasons.\n"
         )
         for area in areas.names:
-            names = sorted(name for name in expected if area_of.get(name) == area)
+            names = sorted(name for name in expected if expected[name].area == area)
             if names:
-                out.write(f"\n# {area}\n")
+                out.write(f"\n## {area}\n")
             for name in names:
-                verdict, reason = expected[name]
+                verdict, reason, _ = expected[name]
                 out.write(f"{verdict} {name}" + (f" # {reason}" if verdict != "pass" else "") + "\n")
