@@ -12,15 +12,24 @@ FLIPS_A_FOLDER = 4
 
 
 class Flip:
-    def __init__(self, path, offset, bit):
+    def __init__(self, path, offset, bit, byte):
         self.path, self.offset, self.bit = path, offset, bit
+        self.right, self.wrong = byte, bytes([byte[0] ^ 1 << bit])
 
     def turn(self):
+        self.replace(self.right, self.wrong)
+
+    def turn_back(self):
+        """Unless the file was removed, cut or written meanwhile, as RocksDB does with its own at a start."""
+        if os.path.exists(self.path):
+            self.replace(self.wrong, self.right)
+
+    def replace(self, before, after):
         with open(self.path, "r+b") as file:
             file.seek(self.offset)
-            byte = file.read(1)[0]
-            file.seek(self.offset)
-            file.write(bytes([byte ^ 1 << self.bit]))
+            if file.read(1) == before:
+                file.seek(self.offset)
+                file.write(after)
 
     def __str__(self):
         return f"bit {self.bit} of byte {self.offset} of {self.path}"
@@ -38,8 +47,10 @@ def choose_flips(rng, data, folder):
         offset = rng.randrange(os.path.getsize(path))
         with open(path, "rb") as file:
             file.seek(offset)
-            if file.read(1) != b"\0":
-                flips.append(Flip(path, offset, rng.randrange(8)))
+            byte = file.read(1)
+        # The other bits of a byte that is damaged already would not be turned back.
+        if byte != b"\0" and (path, offset) not in [(flip.path, flip.offset) for flip in flips]:
+            flips.append(Flip(path, offset, rng.randrange(8), byte))
     return flips
 
 
@@ -117,11 +128,5 @@ def damage_round(model, server, rng):
         finally:
             server.kill()
             for flip in flips:
-                turn_back(flip)
+                flip.turn_back()
     return faults, notes
-
-
-def turn_back(flip):
-    """A file that is gone was replaced whole meanwhile (RocksDB does so at a start)."""
-    if os.path.exists(flip.path):
-        flip.turn()

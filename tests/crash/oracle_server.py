@@ -9,6 +9,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import tempfile
 import time
 
 LISTENS = re.compile(r"^pail: (S3|admin) on http://\S+:(\d+)$", re.M)
@@ -17,6 +18,7 @@ END_SECONDS = 30
 FS_IOC_SHUTDOWN = 0x8004587D  # _IOR('X', 125, __u32)
 SHUTDOWN_NO_LOG_FLUSH = 2
 PR_SET_PDEATHSIG = 1
+CLONE_NEWNS = 0x00020000
 
 
 class Died(Exception):
@@ -125,6 +127,15 @@ def die_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def leave_mount_namespace():
+    """A view of mounts that this process alone has. Otherwise somebody else's copy of it could keep a file system alive, shut
+    down as it is, past its unmounting; and what is mounted here goes when the oracle does, however it ends."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    run("mount", "--make-rprivate", "/")
+
+
 class Folder:
     """A folder of the machine's own disk: kills, but no power cuts."""
 
@@ -147,11 +158,18 @@ class Disk:
         with open(self.image, "wb") as file:
             file.truncate(size)
         run("mkfs." + kind, "-q", self.image)
-        self.mount()
+        # One device for the whole run: a mount that makes its own may find the last one, half detached.
+        self.device = run("losetup", "--find", "--show", self.image)
+        try:
+            self.mount()
+        except AssertionError:
+            run("losetup", "--detach", self.device)
+            raise
 
     def mount(self):
-        run("mount", "-o", "loop", self.image, self.mountpoint)
+        run("mount", self.device, self.mountpoint)
         self.is_mounted = True
+        os.listdir(self.mountpoint)  # an error here: it is still the one that was shut down
 
     def cut(self):
         descriptor = os.open(self.mountpoint, os.O_RDONLY | os.O_DIRECTORY)
@@ -176,12 +194,14 @@ class Disk:
     def close(self):
         if self.is_mounted:
             self.unmount()
+        run("losetup", "--detach", self.device)
 
 
 def run(*words):
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise AssertionError(f"{' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout.strip()
 
 
 def why_no_disk(kind):
@@ -190,8 +210,10 @@ def why_no_disk(kind):
         return "only root can mount a file system"
     if not shutil.which("mkfs." + kind):
         return f"mkfs.{kind} is not installed"
-    import tempfile
-
+    try:
+        leave_mount_namespace()
+    except (AssertionError, OSError) as error:
+        return f"no mounts of its own: {error}"
     with tempfile.TemporaryDirectory(prefix="pail-crash-try-") as folder:
         try:
             disk = Disk(folder, kind, 512 << 20)
