@@ -350,7 +350,8 @@ enum err local_check(const struct local_options *options, local_found_fn found,
 {
     struct local_engine *engine;
     struct local_scrub scrub = {.found = found, .progress = progress, .context = context};
-    enum err err = local_open_parts(options, false, progress, context, &engine, fail);
+    struct local_opening opening = {.progress = progress, .context = context};
+    enum err err = local_open_parts(options, &opening, &engine, fail);
     if (err == ERR_CORRUPT) {
         struct check check = {.scrub = scrub};
         tell(&check, err, options->data_dir, "%s", fail->detail);

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -127,8 +128,7 @@ static void init_condition(pthread_cond_t *condition)
     pthread_condattr_destroy(&attributes);
 }
 
-enum err local_open_parts(const struct local_options *options, bool rebuild,
-                          local_progress_fn progress, void *context,
+enum err local_open_parts(const struct local_options *options, const struct local_opening *opening,
                           struct local_engine **out_engine, struct fail *fail)
 {
     struct local_engine *engine = mem_new(struct local_engine);
@@ -145,11 +145,14 @@ enum err local_open_parts(const struct local_options *options, bool rebuild,
         err = local_open_log(engine, options, fail);
     if (err == OK)
         err = open_index(engine, options,
-                         rebuild ? engine->dir.new_index_path : engine->dir.index_path, fail);
+                         opening->rebuild ? engine->dir.new_index_path : engine->dir.index_path,
+                         fail);
     if (err == OK)
         err = extent_store_open(engine, &engine->extents, fail);
+    if (err == OK && opening->lost)
+        store_log_salvage(engine->log, opening->lost, opening->lost_context);
     if (err == OK)
-        err = local_replay(engine, progress, context, fail);
+        err = local_replay(engine, opening->progress, opening->context, fail);
     if (err != OK) {
         local_close_parts(engine);
         return fail_set(fail, err, NULL, "the store cannot be opened: %s", err_fact(err));
@@ -236,7 +239,7 @@ enum err local_engine_open(const struct local_options *options, struct engine **
                            struct fail *fail)
 {
     struct local_engine *engine;
-    TRY(local_open_parts(options, false, NULL, NULL, &engine, fail));
+    TRY(local_open_parts(options, &(struct local_opening){0}, &engine, fail));
     engine->commit = commit_new();
     snapshots_init(&engine->snapshots);
     (void)snapshot_publish(&engine->snapshots, engine->index);
@@ -253,28 +256,81 @@ enum err local_engine_open(const struct local_options *options, struct engine **
 
 /* ---- Rebuilding the index ---- */
 
-/* The new index takes the old one's name in one step, where the file system can exchange two names, and a start that finds neither
- * complete makes one from the log. */
-static enum err swap_indexes(const struct local_options *options, struct fail *fail)
+/* The new index takes the old one's name: in one step where the file system can exchange two names, else in two, between which a
+ * start would find no index and make one from the log. */
+static enum err swap_indexes(const struct local_engine *engine, struct fail *fail)
 {
-    const struct io *io = options->io ? options->io : &io_system;
-    FD_SCOPED int dir = -1;
-    TRY(io_open(io, AT_FDCWD, options->data_dir, O_RDONLY | O_DIRECTORY, &dir));
-    bool is_swapped = io->rename(dir, "index.new", dir, "index", RENAME_EXCHANGE) == 0 ||
-                      io->rename(dir, "index.new", dir, "index", 0) == 0;
+    const struct io *io = engine->io;
+    int dir = engine->dir.fd;
+    bool is_swapped = io->rename(dir, "index.new", dir, "index", RENAME_EXCHANGE) == 0;
+    if (!is_swapped) {
+        TRY(index_destroy(engine->dir.index_path, fail));
+        is_swapped = io->rename(dir, "index.new", dir, "index", 0) == 0;
+    }
     if (!is_swapped)
         return fail_set(fail, ERR_IO, NULL, "the new index cannot be given its name");
-    return io_sync(io, dir);
+    TRY(io_sync(io, dir));
+    return index_destroy(engine->dir.new_index_path, fail);
+}
+
+static enum err finish_rebuild(struct local_engine *engine, struct fail *fail)
+{
+    enum err err = index_flush(engine->index);
+    index_close(engine->index);
+    engine->index = NULL;
+    if (err != OK)
+        return fail_set(fail, err, NULL, "the new index cannot be written");
+    return swap_indexes(engine, fail);
 }
 
 enum err local_rebuild_index(const struct local_options *options, local_progress_fn progress,
                              void *context, struct fail *fail)
 {
+    struct local_opening opening = {.rebuild = true, .progress = progress, .context = context};
     struct local_engine *engine;
-    TRY(local_open_parts(options, true, progress, context, &engine, fail));
-    enum err err = index_flush(engine->index);
+    TRY(local_open_parts(options, &opening, &engine, fail));
+    enum err err = finish_rebuild(engine, fail);
     local_close_parts(engine);
-    if (err != OK)
-        return fail_set(fail, err, NULL, "the new index cannot be written");
-    return swap_indexes(options, fail);
+    return err;
+}
+
+struct repair {
+    local_found_fn found;
+    void *context;
+};
+
+static void tell_loss(void *context, const struct log_loss *loss)
+{
+    const struct repair *repair = context;
+    struct local_finding finding = {.err = ERR_CORRUPT};
+    (void)snprintf(finding.where, sizeof(finding.where),
+                   "log/%016" PRIx64 ".log, offsets %" PRIu64 " to %" PRIu64, loss->segment,
+                   loss->from, loss->to);
+    if (loss->from == 0)
+        (void)snprintf(finding.what, sizeof(finding.what), "its headers are damaged; put aside");
+    else if (loss->to == 0)
+        (void)snprintf(finding.what, sizeof(finding.what),
+                       "records from number %" PRIu64 " to the end of the file are lost",
+                       loss->first_sequence);
+    else
+        (void)snprintf(finding.what, sizeof(finding.what),
+                       "records %" PRIu64 " to %" PRIu64 " are lost", loss->first_sequence,
+                       loss->last_sequence);
+    repair->found(repair->context, &finding);
+}
+
+enum err local_repair(const struct local_options *options, local_found_fn found,
+                      local_progress_fn progress, void *context, struct fail *fail)
+{
+    struct repair repair = {found, context};
+    struct local_opening opening = {.rebuild = true,
+                                    .progress = progress,
+                                    .context = context,
+                                    .lost = tell_loss,
+                                    .lost_context = &repair};
+    struct local_engine *engine;
+    TRY(local_open_parts(options, &opening, &engine, fail));
+    enum err err = finish_rebuild(engine, fail);
+    local_close_parts(engine);
+    return err;
 }

@@ -56,3 +56,8 @@ enum err local_check_open(struct engine *engine, const struct local_scrub *scrub
  * complete. progress may be null. */
 enum err local_rebuild_index(const struct local_options *options, local_progress_fn progress,
                              void *context, struct fail *fail);
+
+/* The same of a log that is damaged: each run of records that cannot be read goes to `found`, and what lies behind it is taken.
+ * Afterwards the store can be opened. What the lost records had put is gone; what they had deleted may be back. */
+enum err local_repair(const struct local_options *options, local_found_fn found,
+                      local_progress_fn progress, void *context, struct fail *fail);

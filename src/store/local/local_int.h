@@ -160,10 +160,16 @@ enum err local_compact_one(struct local_engine *engine);
 /* Gives back the segments that were emptied and that no view can read any more. */
 enum err local_give_back(struct local_engine *engine);
 
-/* Opening without threads: local_engine.c. An engine whose index has all that the log has; with rebuild, the index is a new
- * one beside the old. */
-enum err local_open_parts(const struct local_options *options, bool rebuild,
-                          local_progress_fn progress, void *context,
+/* Opening without threads: local_engine.c. An engine whose index has all that the log has. */
+struct local_opening {
+    bool rebuild; /* the index is a new one beside the old */
+    local_progress_fn progress;
+    void *context;
+    void (*lost)(void *context,
+                 const struct log_loss *loss); /* null: damage of the log is an error */
+    void *lost_context;
+};
+enum err local_open_parts(const struct local_options *options, const struct local_opening *opening,
                           struct local_engine **out_engine, struct fail *fail);
 void local_close_parts(struct local_engine *engine);
 /* The log alone; the data folder is open. */

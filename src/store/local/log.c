@@ -73,6 +73,17 @@ static void remove_segment(struct store_log *log, struct segment *segment)
         log->open_count--;
 }
 
+void store_log_forget(struct store_log *log, uint64_t id)
+{
+    pthread_mutex_lock(&log->mutex);
+    struct segment *segment = log_find(log, id);
+    assert(segment && segment->user_count == 0);
+    remove_segment(log, segment);
+    pthread_mutex_unlock(&log->mutex);
+    fd_close_scoped(&segment->fd);
+    mem_free(segment);
+}
+
 static void keep_or_unlink_free(struct store_log *log, uint64_t id, uint64_t size)
 {
     char name[SEGMENT_NAME_MAX];

@@ -94,6 +94,18 @@ typedef enum err (*log_visit)(void *context, const struct log_found *found);
 enum err store_log_recover(struct store_log *log, struct log_position *from, log_visit visit,
                            void *context, struct fail *fail);
 
+/* A run of the log that store_log_recover passed over because it is damaged. */
+struct log_loss {
+    uint64_t segment;
+    uint64_t from, to; /* offsets; to is 0 when nothing behind it could be read */
+    uint64_t first_sequence,
+        last_sequence; /* of the records that were there; 0 for last: not known */
+};
+/* From now on store_log_recover tells damage to `lost` and goes on behind it, instead of failing. A segment without a header is
+ * renamed to "<id>.damaged". */
+void store_log_salvage(struct store_log *log, void (*lost)(void *context, const struct log_loss *),
+                       void *context);
+
 /* Reads the records of one sealed segment. ERR_CORRUPT: *out_end is where a record does not belong. */
 enum err store_log_scan_segment(struct store_log *log, uint64_t segment, log_visit visit,
                                 void *context, uint64_t *out_end, struct fail *fail);

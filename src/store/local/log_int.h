@@ -23,6 +23,9 @@ struct store_log {
     struct free_file free_file[FREE_FILES_MAX];
     size_t free_count;
 
+    void (*lost)(void *context, const struct log_loss *loss); /* null: damage is an error */
+    void *lost_context;
+
     /* One prepares at a time. Taken before `mutex`. */
     pthread_mutex_t prepare_mutex;
 
@@ -39,6 +42,9 @@ struct store_log {
 enum err log_hold(struct store_log *log, uint64_t id, enum view_flags flags,
                   struct segment **out_segment, struct fail *fail);
 void log_let(struct store_log *log, struct segment *segment);
+
+/* Takes a segment that nobody holds off the list. */
+void store_log_forget(struct store_log *log, uint64_t id);
 
 /* With the mutex held. Null when there is none. */
 struct segment *log_find(const struct store_log *log, uint64_t id);

@@ -218,6 +218,7 @@ struct recovery {
     struct store_log *log;
     struct log_position position; /* behind the last record that was read */
     bool is_sealed;               /* the segment that it lies in */
+    bool has_gap;                 /* records between it and the next segment were lost */
     log_visit visit;
     void *context;
     struct fail *fail;
@@ -233,7 +234,59 @@ static void place_scan(const struct recovery *recovery, uint64_t id, struct scan
         scan->chain = position->chain;
     } else {
         /* Only neighbours follow each other without a gap; between others, segments were given back. */
-        scan->may_skip = position->segment + 1 != id;
+        scan->may_skip = position->segment + 1 != id || recovery->has_gap;
+    }
+}
+
+/* The next record of the segment that can be read, behind what is damaged; ERR_NOT_FOUND. */
+static enum err find_next_record(struct scan *scan, uint64_t *out_offset, struct record *out_record)
+{
+    for (uint64_t offset = record_aligned(scan->offset);; offset += RECORD_ALIGNMENT) {
+        str bytes, payload;
+        TRY(window_get(&scan->window, offset, RECORD_HEADER_SIZE, &bytes));
+        if (bytes.len < RECORD_HEADER_SIZE)
+            return ERR_NOT_FOUND;
+        enum err err = load_record(&scan->window, scan->epoch, offset, out_record, &payload);
+        if (err == ERR_NOT_FOUND || (err == OK && out_record->sequence <= scan->sequence))
+            continue;
+        *out_offset = offset;
+        return err;
+    }
+}
+
+/* Goes on behind the damage. Where nothing follows in this segment, what follows is looked for in the next. */
+static enum err pass_over(struct recovery *recovery, struct scan *scan)
+{
+    struct log_loss loss = {
+        .segment = scan->segment, .from = scan->offset, .first_sequence = scan->sequence + 1};
+    struct record record;
+    enum err err = find_next_record(scan, &loss.to, &record);
+    if (err == OK) {
+        loss.last_sequence = record.sequence - 1;
+        scan->offset = loss.to;
+        scan->chain = record.chain;
+        scan->may_skip = true;
+    } else if (err == ERR_NOT_FOUND) {
+        scan->is_sealed = recovery->has_gap = true;
+    } else {
+        return err;
+    }
+    recovery->log->lost(recovery->log->lost_context, &loss);
+    return OK;
+}
+
+/* To the end of the segment, over damage where that is asked for. */
+static enum err recover_records(struct recovery *recovery, struct scan *scan)
+{
+    struct store_log *log = recovery->log;
+    for (;;) {
+        TRY(scan_records(scan, recovery->visit, recovery->context));
+        if (scan->is_sealed)
+            return OK;
+        enum err err = check_end(log, scan, log->lost ? NULL : recovery->fail);
+        if (err != ERR_CORRUPT || !log->lost)
+            return err;
+        TRY(pass_over(recovery, scan));
     }
 }
 
@@ -245,9 +298,8 @@ static enum err recover_segment(struct recovery *recovery, uint64_t id)
     TRY(log_hold(log, id, VIEW_WAIT, &segment, recovery->fail));
     scan_init(&scan, log, segment);
     place_scan(recovery, id, &scan);
-    enum err err = scan_records(&scan, recovery->visit, recovery->context);
-    if (err == OK && !scan.is_sealed)
-        err = check_end(log, &scan, recovery->fail);
+    recovery->has_gap = false;
+    enum err err = recover_records(recovery, &scan);
     /* What was read may have been written by a process that was killed before it could sync. */
     if (err == OK)
         err = io_sync_data(log->dir.io, segment->fd);
@@ -296,12 +348,41 @@ static enum err take_end(struct store_log *log, const struct log_position *end, 
     return OK;
 }
 
+void store_log_salvage(struct store_log *log, void (*lost)(void *context, const struct log_loss *),
+                       void *context)
+{
+    log->lost = lost;
+    log->lost_context = context;
+}
+
+/* Without a header nobody knows which records are a segment's own. */
+static enum err put_aside_headless(struct store_log *log)
+{
+    struct log_figures figures = {0};
+    while (store_log_next_segment(log, figures.id, &figures)) {
+        struct segment *segment;
+        enum err err = log_hold(log, figures.id, VIEW_WAIT, &segment, NULL);
+        if (err == OK)
+            log_let(log, segment);
+        if (err != ERR_CORRUPT) {
+            TRY(err);
+            continue;
+        }
+        log->lost(log->lost_context, &(struct log_loss){.segment = figures.id});
+        store_log_forget(log, figures.id);
+        TRY(segment_rename(&log->dir, figures.id, ".damaged"));
+    }
+    return OK;
+}
+
 enum err store_log_recover(struct store_log *log, struct log_position *from, log_visit visit,
                            void *context, struct fail *fail)
 {
     struct recovery recovery = {
         .log = log, .position = *from, .visit = visit, .context = context, .fail = fail};
     struct log_figures figures;
+    if (log->lost)
+        TRY(put_aside_headless(log));
     enum err err = first_segment(log, from, &figures, fail);
     if (err == OK) {
         do

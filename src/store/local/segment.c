@@ -121,12 +121,17 @@ enum err segment_open(const struct segment_dir *dir, uint64_t id, int flags,
     return OK;
 }
 
-enum err segment_retire(const struct segment_dir *dir, uint64_t id)
+enum err segment_rename(const struct segment_dir *dir, uint64_t id, const char *ending)
 {
-    char name[SEGMENT_NAME_MAX], retired[SEGMENT_NAME_MAX];
+    char name[SEGMENT_NAME_MAX], renamed[SEGMENT_NAME_MAX];
     segment_name(name, id, ".log");
-    segment_name(retired, id, ".free");
-    TRY(io_rename_new(dir->io, dir->fd, name, dir->fd, retired));
+    segment_name(renamed, id, ending);
+    TRY(io_rename_new(dir->io, dir->fd, name, dir->fd, renamed));
     io_reached(dir->io, "segment.retired");
     return io_sync(dir->io, dir->fd);
+}
+
+enum err segment_retire(const struct segment_dir *dir, uint64_t id)
+{
+    return segment_rename(dir, id, ".free");
 }

@@ -63,5 +63,6 @@ enum err segment_create(const struct segment_dir *dir, uint64_t id, uint64_t siz
 enum err segment_open(const struct segment_dir *dir, uint64_t id, int flags,
                       struct segment_header *out_header, int *out_fd, struct fail *fail);
 
-/* Renames to "<id>.free" and syncs the folder. */
+/* Renames to "<id>.free" (or another ending) and syncs the folder. */
 enum err segment_retire(const struct segment_dir *dir, uint64_t id);
+enum err segment_rename(const struct segment_dir *dir, uint64_t id, const char *ending);

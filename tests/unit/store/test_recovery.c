@@ -339,6 +339,76 @@ static void damaged_log_stops_the_start(void **state)
     assert_true(refused > count / 2);
 }
 
+struct losses {
+    size_t count;
+    char where[8][160];
+};
+
+static void count_loss(void *context, const struct local_finding *finding)
+{
+    struct losses *losses = context;
+    assert_err(finding->err, ERR_CORRUPT);
+    if (losses->count < 8)
+        memcpy(losses->where[losses->count], finding->where, sizeof(finding->where));
+    losses->count++;
+}
+
+/* The damage costs the records that it hit, and no others. */
+static void repair_keeps_what_can_be_read(void **state)
+{
+    struct stores *stores = *state;
+    struct engine *engine = open_store(stores->path);
+    write_history(engine, 0, 100);
+    engine_close(engine);
+    char file[TEST_PATH_MAX];
+    struct fail fail = {0};
+    struct local_options options = {.data_dir = stores->path, .segment_bytes = 256 << 10};
+    /* Three places in one segment, and the header of another. */
+    assert_true(nth_file(file_in(stores->path, "log"), ".log", 0, file));
+    for (uint64_t offset = 10000; offset < 200000; offset += 70000)
+        flip_byte(file, offset);
+    assert_true(nth_file(file_in(stores->path, "log"), ".log", 1, file));
+    flip_byte(file, 20);
+    flip_byte(file, 2048 + 20);
+    assert_err(local_rebuild_index(&options, NULL, NULL, &fail), ERR_CORRUPT);
+    struct losses losses = {0};
+    assert_ok(local_repair(&options, count_loss, NULL, &losses, &fail));
+    assert_in_range(losses.count, 2, 4);
+    engine = open_store(stores->path);
+    size_t found = 0;
+    for (uint64_t i = 0; i < 100; i++) {
+        enum err err = check_body(engine, i, body_size(i));
+        if (err != OK)
+            assert_err(err, ERR_NOT_FOUND);
+        found += err == OK;
+    }
+    /* Some 60 of the bodies lie in the first segment, of which three at most were hit. */
+    assert_in_range(found, 50, 99);
+    write_history(engine, 0, 20);
+    engine_close(engine);
+    /* It is an ordinary store again. */
+    engine = open_store(stores->path);
+    for (uint64_t i = 0; i < 20; i++)
+        assert_ok(check_body(engine, i, body_size(i)));
+    engine_close(engine);
+}
+
+static void repair_of_a_sound_store_changes_nothing(void **state)
+{
+    struct stores *stores = *state;
+    struct engine *engine = open_store(stores->path);
+    write_history(engine, 0, ROWS);
+    engine_close(engine);
+    struct local_options options = {.data_dir = stores->path, .segment_bytes = 256 << 10};
+    struct losses losses = {0};
+    struct fail fail = {0};
+    assert_ok(local_repair(&options, count_loss, NULL, &losses, &fail));
+    assert_int_equal(losses.count, 0);
+    engine = open_store(stores->path);
+    check_history(engine, ROWS);
+    engine_close(engine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +422,8 @@ int main(void)
         RECOVERY_TEST(damaged_body_is_never_given_out),
         RECOVERY_TEST(damaged_index_is_never_believed),
         RECOVERY_TEST(damaged_log_stops_the_start),
+        RECOVERY_TEST(repair_keeps_what_can_be_read),
+        RECOVERY_TEST(repair_of_a_sound_store_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
