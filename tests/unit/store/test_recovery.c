@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -339,6 +340,32 @@ static void damaged_log_stops_the_start(void **state)
     assert_true(refused > count / 2);
 }
 
+/* A log that was written when the format was made (golden/): three bodies, a setting put twice, one put and deleted. */
+static void golden_log_reads_as_ever(void **state)
+{
+    struct stores *stores = *state;
+    const char *root = getenv("PAIL_SOURCE_ROOT");
+    char golden[TEST_PATH_MAX], value[8];
+    (void)snprintf(golden, sizeof(golden), "%s/tests/unit/store/golden", root ? root : ".");
+    assert_int_equal(mkdir(stores->path, 0700), 0);
+    assert_int_equal(mkdir(file_in(stores->path, "log"), 0700), 0);
+    char to[2 * TEST_PATH_MAX];
+    (void)snprintf(to, sizeof(to), "%s/format", stores->path);
+    copy_folder(file_in(golden, "format"), to);
+    (void)snprintf(to, sizeof(to), "%s/log/0000000000000001.log", stores->path);
+    copy_folder(file_in(golden, "0000000000000001.log"), to);
+    for (int round = 0; round < 2; round++) {
+        struct engine *engine = open_store(stores->path);
+        for (uint64_t i = 0; i < 3; i++)
+            assert_ok(check_body(engine, i, 700));
+        assert_int_equal(get_setting(engine, "kept", value, sizeof(value)), 5);
+        assert_memory_equal(value, "newer", 5);
+        assert_int_equal(get_setting(engine, "gone", value, sizeof(value)), -1);
+        assert_ok(put_setting(engine, "since", STR("then")));
+        engine_close(engine);
+    }
+}
+
 struct losses {
     size_t count;
     char where[8][160];
@@ -422,6 +449,7 @@ int main(void)
         RECOVERY_TEST(damaged_body_is_never_given_out),
         RECOVERY_TEST(damaged_index_is_never_believed),
         RECOVERY_TEST(damaged_log_stops_the_start),
+        RECOVERY_TEST(golden_log_reads_as_ever),
         RECOVERY_TEST(repair_keeps_what_can_be_read),
         RECOVERY_TEST(repair_of_a_sound_store_changes_nothing),
     };
