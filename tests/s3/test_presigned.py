@@ -67,6 +67,8 @@ def test_put_with_headers_in_the_query(raw, bucket):
     head = raw.request("HEAD", f"/{bucket}/k", headers={"x-amz-checksum-mode": "ENABLED"}).headers
     assert (head["x-amz-meta-a"], head["x-amz-storage-class"]) == ("b c", "STANDARD_IA")
     assert "x-amz-checksum-crc64nvme" in head
+    got = raw.presigned("GET", f"/{bucket}/k?x-amz-checksum-mode=ENABLED")
+    assert got.headers["x-amz-checksum-crc64nvme"] == head["x-amz-checksum-crc64nvme"]
 
 
 def test_unsigned_amz_header(raw, bucket):
