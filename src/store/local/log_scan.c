@@ -242,7 +242,7 @@ static void place_scan(const struct recovery *recovery, uint64_t id, struct scan
 static enum err find_next_record(struct scan *scan, uint64_t *out_offset, struct record *out_record)
 {
     for (uint64_t offset = record_aligned(scan->offset);; offset += RECORD_ALIGNMENT) {
-        str bytes, payload;
+        str bytes = {0}, payload; /* gcc does not see that a success sets it */
         TRY(window_get(&scan->window, offset, RECORD_HEADER_SIZE, &bytes));
         if (bytes.len < RECORD_HEADER_SIZE)
             return ERR_NOT_FOUND;
