@@ -48,6 +48,7 @@ def extents_of(server):
     return sum(len(files) for path, _, files in os.walk(folder) if path != folder)
 
 
+@pytest.mark.own_server
 def test_a_refused_part_copy_leaves_no_bytes(own_server):
     """A small source is written to an extent of its own before the commit, which may refuse."""
     server = own_server()
