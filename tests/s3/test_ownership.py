@@ -3,6 +3,8 @@
 import os
 import time
 
+import pytest
+
 from lib import sigv4
 from lib.clients import bucket_name, drop_bucket, exists, make_client, read, refused
 
