@@ -179,6 +179,34 @@ static void test_replace(void **state)
     assert_int_equal(count_rows(client, TABLE_object), 0);
 }
 
+/* A row as a clock left it that has been set back since: what comes later must still be newer. */
+struct raw_put {
+    struct update update;
+    struct object_row row;
+};
+
+static enum err apply_raw_put(struct update *update, struct tx *tx)
+{
+    return row_put(tx, TABLE_object, &container_of(update, struct raw_put, update)->row);
+}
+
+static void test_sequence_without_the_clock(void **state)
+{
+    struct client *client = client_of(state);
+    const uint64_t future = UINT64_C(1) << 60;
+    struct raw_put raw = {.update.apply = apply_raw_put};
+    assert_ok(put_bytes(client, PHOTOS, STR("a"), STR("")));
+    assert_ok(find_object(client, PHOTOS, STR("a"), &raw.row));
+    raw.row.sequence = future;
+    assert_ok(catalog_update_wait(store_engine(client->store), &raw.update));
+    for (uint64_t i = 1; i < 3; i++) {
+        struct object_row row;
+        assert_ok(put_object(
+            client, &(struct put_args){.bucket = PHOTOS, .key = STR("a"), .bytes = STR("")}, &row));
+        assert_int_equal(row.sequence, future + i);
+    }
+}
+
 /* One refused entry undoes none of the others, and a key may come twice. */
 static void test_delete_many(void **state)
 {
@@ -411,6 +439,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_not_there, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_version_ids, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_replace, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(test_sequence_without_the_clock, world_setup,
+                                        world_teardown),
         cmocka_unit_test_setup_teardown(test_delete_many, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_delete_long_key, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_put_conditions, world_setup, world_teardown),
