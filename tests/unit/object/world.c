@@ -6,7 +6,7 @@
 #include "fault_engine.h"
 #include "subject.h"
 
-enum { CLIENT_ARENA_BYTES = 1 << 30, WORKER_COUNT = 3, RETRIES = 20 };
+enum { CLIENT_ARENA_BYTES = 1 << 30, WORKER_COUNT = 3, RETRIES = 20, RETIRED_MAX = 4096 };
 
 static bool is_hard;
 
@@ -72,6 +72,40 @@ void world_open(struct world *world, const struct world_options *options)
     store_open(world);
 }
 
+/* ---- Clients ---- */
+
+void client_init(struct client *client, struct store *store)
+{
+    *client =
+        (struct client){.store = store, .loop = loop_new(), .arena = arena_new(CLIENT_ARENA_BYTES)};
+    assert_non_null(client->loop);
+}
+
+/* Who posted to a loop last, a worker or a thread of the engine, may still be on its way out of loop_post when what it posted has
+ * been run. So loops are freed after those threads have ended. */
+static struct {
+    pthread_mutex_t lock;
+    struct loop *loop[RETIRED_MAX];
+    size_t count;
+} retired = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void client_release(struct client *client)
+{
+    pthread_mutex_lock(&retired.lock);
+    assert_true(retired.count < RETIRED_MAX);
+    retired.loop[retired.count++] = client->loop;
+    pthread_mutex_unlock(&retired.lock);
+    arena_free(client->arena);
+}
+
+static void free_retired(void)
+{
+    while (retired.count > 0)
+        loop_free(retired.loop[--retired.count]);
+}
+
+/* ---- Closing ---- */
+
 static void store_close(struct world *world)
 {
     client_release(&world->client);
@@ -84,6 +118,7 @@ void world_close(struct world *world)
     store_close(world);
     workers_free(world->workers);
     subject_close(world->subject);
+    free_retired();
 }
 
 bool world_reopen(struct world *world)
@@ -96,20 +131,7 @@ bool world_reopen(struct world *world)
     return true;
 }
 
-/* ---- Clients ---- */
-
-void client_init(struct client *client, struct store *store)
-{
-    *client =
-        (struct client){.store = store, .loop = loop_new(), .arena = arena_new(CLIENT_ARENA_BYTES)};
-    assert_non_null(client->loop);
-}
-
-void client_release(struct client *client)
-{
-    loop_free(client->loop);
-    arena_free(client->arena);
-}
+/* ---- Waiting ---- */
 
 void client_wait(struct client *client, const bool *flag)
 {
