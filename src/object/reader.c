@@ -212,8 +212,9 @@ static enum err need_buffer(struct obj_reader *reader)
 static enum err next_span(struct obj_reader *reader, struct obj_piece *out_piece)
 {
     uint64_t in_piece = reader->offset - reader->piece.offset;
-    if (reader->options.store->verify_reads || in_piece >= reader->piece.length ||
-        reader->extent_reader == NULL)
+    /* What a worker has read of this place comes first: it would be given out for a later one. */
+    if (reader->options.store->verify_reads || reader->has_result ||
+        in_piece >= reader->piece.length || reader->extent_reader == NULL)
         return ERR_NOT_IMPLEMENTED;
     struct obj_piece piece = {.fd = -1};
     TRY(extent_span(reader->extent_reader, reader->piece.extent_offset + in_piece, &piece.fd,

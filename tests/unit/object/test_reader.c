@@ -293,6 +293,38 @@ static void test_damaged_while_parked(void **state)
     obj_reader_close(session.reader);
 }
 
+/* ---- Spans ---- */
+
+/* Where the disk is trusted, pieces are spans of files and bytes in turn, and must fit each other however they come. */
+static void check_spans(bool blocks)
+{
+    struct world world;
+    world_open(&world, &(struct world_options){.trusts_disk = true, .has_faults = true});
+    struct client *client = &world.client;
+    static const size_t part_size[] = {PART, PART + 5, PART, 9};
+    static const uint64_t edge[] = {
+        0, 1, PART - 1, PART, PART + 1, 2 * PART + 5, 3 * PART + 5, 3 * PART + 14};
+    assert_ok(create_bucket(client, PHOTOS));
+    str film = put_parts(client, part_size, COUNT_OF(part_size));
+    fault_block_nowait(world.faults, blocks);
+    for (size_t a = 0; a < COUNT_OF(edge); a++) {
+        for (size_t b = a + 1; b < COUNT_OF(edge); b++) {
+            str found;
+            assert_ok(get_range(client, PHOTOS, STR("film"), edge[a], edge[b] - edge[a], &found));
+            assert_true(str_eq(found, str_slice(film, edge[a], edge[b])));
+        }
+    }
+    check_budget_is_free(client->store);
+    world_close(&world);
+}
+
+static void test_spans(void **state)
+{
+    (void)state;
+    check_spans(false);
+    check_spans(true);
+}
+
 /* ---- Damage ---- */
 
 static void test_damage(void **state)
@@ -431,6 +463,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_closed_at_any_time),
         cmocka_unit_test_setup_teardown(test_parked, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_damaged_while_parked, world_setup, world_teardown),
+        cmocka_unit_test(test_spans),
         cmocka_unit_test_setup_teardown(test_damage, world_setup, world_teardown),
         cmocka_unit_test(test_few_buffers),
         cmocka_unit_test_setup_teardown(test_replaced_over_and_over, world_setup, world_teardown),

@@ -23,7 +23,8 @@ struct world_options {
     size_t inline_max_bytes;  /* 0: 64 KiB */
     size_t io_buffer_bytes;   /* 0: 32 MiB */
     int64_t garbage_grace_ms; /* 0: 1 ms */
-    bool has_faults;          /* the store runs on a fault_engine around the real one */
+    bool trusts_disk; /* verify_reads is off: readers give spans of files where there are any */
+    bool has_faults;  /* the store runs on a fault_engine around the real one */
 };
 
 struct client {
