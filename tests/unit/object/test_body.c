@@ -220,6 +220,53 @@ static void test_give_up_waiting(void **state)
     world_close(&world);
 }
 
+/* The same when its turn has come, and only the news of it is still under way. */
+static void test_give_up_what_is_granted(void **state)
+{
+    (void)state;
+    struct world world;
+    world_open(&world, &(struct world_options){.io_buffer_bytes = 4 * BLOCK});
+    struct client *client = &world.client;
+    struct feeder first, second;
+    str bytes = bytes_of(client->arena, 1, BLOCK - 1);
+    feeder_begin(&first, client, (struct body_options){.length = BODY_LENGTH_UNKNOWN});
+    feeder_begin(&second, client, (struct body_options){.length = BODY_LENGTH_UNKNOWN});
+    assert_int_equal(body_write(first.body, bytes), bytes.len);
+    assert_int_equal(body_write(second.body, bytes), 0);
+    feeder_close_begin(&first);
+    assert_true(first.is_closed); /* and its block is the second's */
+    feeder_close_begin(&second);
+    assert_false(second.is_closed);
+    client_wait(client, &second.is_closed);
+    assert_false(second.is_ready);
+    check_budget_is_free(world.store);
+    world_close(&world);
+}
+
+/* A body that may end inline, and has filled the one small buffer that it got, goes on to an extent. */
+static void test_full_buffer_of_what_may_end_inline(void **state)
+{
+    (void)state;
+    static const size_t sizes_around[] = {BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 2 * BLOCK + 1};
+    for (size_t i = 0; i < COUNT_OF(sizes_around); i++) {
+        struct world world;
+        world_open(&world, &(struct world_options){.inline_max_bytes = 2 * BLOCK,
+                                                   .io_buffer_bytes = 4 * BLOCK});
+        struct client *client = &world.client;
+        struct feeder feeder;
+        str bytes = bytes_of(client->arena, 1, sizes_around[i]);
+        const struct body *body = feeder_begin(
+            &feeder, client, (struct body_options){.length = BODY_LENGTH_UNKNOWN, .digests = 0x3e});
+        feeder_write(&feeder, bytes, BLOCK);
+        assert_ok(feeder_finish(&feeder));
+        check_content(client, body, bytes, sizes_around[i] > BLOCK);
+        check_digests(body, 0x3e, bytes);
+        feeder_close(&feeder);
+        check_budget_is_free(world.store);
+        world_close(&world);
+    }
+}
+
 /* ---- Slow clients ---- */
 
 /* A body whose client has sent `sent` bytes and is silent. */
@@ -481,6 +528,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_small_bodies_take_little, world_setup, world_teardown),
         cmocka_unit_test(test_many_bodies_and_few_buffers),
         cmocka_unit_test(test_give_up_waiting),
+        cmocka_unit_test(test_give_up_what_is_granted),
+        cmocka_unit_test(test_full_buffer_of_what_may_end_inline),
         cmocka_unit_test_setup_teardown(test_silent_client_keeps_a_block, world_setup,
                                         world_teardown),
         cmocka_unit_test_setup_teardown(test_trickle, world_setup, world_teardown),

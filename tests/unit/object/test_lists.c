@@ -532,6 +532,28 @@ static void test_buckets(void **state)
     }
 }
 
+/* More than the list has room for at first. */
+static void test_many_buckets(void **state)
+{
+    struct client *client = client_of(state);
+    enum { MANY = 60 };
+    struct bucket_entry *entry;
+    size_t count;
+    bool is_truncated;
+    struct tx *tx;
+    for (int i = 0; i < MANY; i++)
+        assert_ok(create_bucket(client, arena_printf(client->arena, "bucket-%02d", i)));
+    const struct bucket_list_args args = {
+        .owner = OWNER, .prefix = STR("bucket-"), .max_count = 1000};
+    assert_ok(view_begin(store_engine(client->store), VIEW_WAIT, &tx));
+    assert_ok(bucket_list(tx, &args, client->arena, &entry, &count, &is_truncated));
+    view_end(tx);
+    assert_int_equal(count, MANY);
+    assert_false(is_truncated);
+    for (int i = 0; i < MANY; i++)
+        assert_str(entry[i].name, arena_printf(client->arena, "bucket-%02d", i));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -541,6 +563,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_uploads, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_parts, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_buckets, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(test_many_buckets, world_setup, world_teardown),
     };
     return world_choose(argc, argv) ? cmocka_run_group_tests(tests, NULL, NULL) : 2;
 }

@@ -1,6 +1,8 @@
 /* Aim: what was put is what is got, byte for byte, at every size where the way of a body changes; what is replaced, copied or
  * deleted leaves the counts exact and, once the janitor has been there, no bytes behind. */
 #include "audit.h"
+#include "base/bytes.h"
+#include "base/crc.h"
 #include "base/hash.h"
 #include "object/store_int.h"
 
@@ -381,6 +383,54 @@ static void test_copy_columns(void **state)
     assert_str(other_sum.row.checksum, str_of(sha256, sizeof sha256));
 }
 
+/* Checksums of what is stored come in steps, of all bytes or of a range. */
+static void test_stored_checksums(void **state)
+{
+    struct client *client = client_of(state);
+    enum { SIZE = 20 * MIB + 3 };
+    str bytes = bytes_of(client->arena, 1, SIZE);
+    assert_ok(put_bytes(client, PHOTOS, STR("a"), bytes));
+    assert_ok(put_bytes(client, PHOTOS, STR("empty"), STR("")));
+    static const struct {
+        const char *key;
+        uint64_t offset, length;
+        enum err expected;
+        unsigned steps;
+    } cases[] = {
+        {"a", 0, 0, OK, 3},
+        {"a", 0, SIZE, OK, 3},
+        {"a", 5, 100, OK, 1},
+        {"a", SIZE - 1, 1, OK, 1},
+        {"empty", 0, 0, OK, 1},
+        {"a", SIZE, 1, ERR_BAD_RANGE, 1},
+        {"a", 1, SIZE, ERR_BAD_RANGE, 1},
+        {"a", UINT64_MAX, 2, ERR_BAD_RANGE, 1},
+        {"b", 0, 0, ERR_NO_SUCH_KEY, 1},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct object_checksum_args args = {.bucket = PHOTOS,
+                                                  .key = str_from(cases[i].key),
+                                                  .kind = CHECKSUM_CRC32C,
+                                                  .offset = cases[i].offset,
+                                                  .length = cases[i].length};
+        struct arena *arena = arena_new(64 << 20);
+        struct object_checksum *sum = object_checksum_new(client->store, &args, arena);
+        enum err err;
+        unsigned steps = 1;
+        while ((err = object_checksum_step(sum)) == ERR_WOULD_BLOCK)
+            steps++;
+        assert_err(err, cases[i].expected);
+        assert_int_equal(steps, cases[i].steps);
+        if (err == OK) {
+            str all = str_eq(args.key, STR("a")) ? bytes : STR("");
+            uint64_t length = args.length > 0 ? args.length : all.len;
+            uint32_t crc = crc32c_update(0, all.ptr + args.offset, length);
+            assert_int_equal(get_be32(sum->checksum.ptr), crc);
+        }
+        arena_free(arena);
+    }
+}
+
 static void test_copy_refusals(void **state)
 {
     struct client *client = client_of(state);
@@ -446,6 +496,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_put_conditions, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_copy, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_copy_columns, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(test_stored_checksums, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_copy_refusals, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_reopen, world_setup, world_teardown),
     };

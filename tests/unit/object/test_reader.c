@@ -407,6 +407,32 @@ static void test_few_buffers(void **state)
     world_close(&world);
 }
 
+/* A reader that is closed when its turn has come, and only the news of it is still under way. */
+static void test_closed_when_granted(void **state)
+{
+    (void)state;
+    struct world world;
+    world_open(&world, &(struct world_options){.io_buffer_bytes = 512 << 10}); /* one buffer */
+    struct client *client = &world.client;
+    struct session first, second;
+    struct obj_piece piece;
+    assert_ok(create_bucket(client, PHOTOS));
+    assert_ok(put_bytes(client, PHOTOS, STR("photo"), bytes_of(client->arena, 1, 2 * MIB)));
+    assert_ok(session_open(&first, client, STR("photo")));
+    assert_ok(session_open(&second, client, STR("photo")));
+    enum err err = obj_reader_next(first.reader, &piece);
+    assert_true(err == OK || err == ERR_PENDING);
+    if (err == ERR_PENDING)
+        client_wait(client, &first.is_ready);
+    assert_err(obj_reader_next(second.reader, &piece), ERR_PENDING);
+    obj_reader_close(first.reader);
+    obj_reader_close(second.reader);
+    client_pause(client);
+    assert_false(second.is_ready);
+    check_budget_is_free(client->store);
+    world_close(&world);
+}
+
 /* ---- Writers meanwhile ---- */
 
 enum { CHURN_SEEDS = 4, CHURN_READS = 150 };
@@ -466,6 +492,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_spans),
         cmocka_unit_test_setup_teardown(test_damage, world_setup, world_teardown),
         cmocka_unit_test(test_few_buffers),
+        cmocka_unit_test(test_closed_when_granted),
         cmocka_unit_test_setup_teardown(test_replaced_over_and_over, world_setup, world_teardown),
     };
     return world_choose(argc, argv) ? cmocka_run_group_tests(tests, NULL, NULL) : 2;

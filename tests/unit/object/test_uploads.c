@@ -500,7 +500,62 @@ static void test_part_copy_of_inline_range(void **state)
     settle(client);
 }
 
+/* A source that is inline only since it was looked at is looked at again. */
+static void test_part_copy_of_what_became_inline(void **state)
+{
+    struct client *client = client_of(state);
+    assert_ok(put_bytes(client, PHOTOS, STR("small"), STR("small")));
+    struct upload_part_copy copy = copy_to(begin(client), 1, "small");
+    assert_err(copy_part(client, &copy), ERR_RETRY);
+    assert_int_equal(count_rows(client, TABLE_part), 0);
+    audit(client);
+}
+
 /* ---- Parts of what was made ---- */
+
+/* A part that was copied across pieces has several of its own, and is still one part. */
+static void test_parts_of_several_pieces(void **state)
+{
+    struct client *client = client_of(state);
+    uint64_t id = begin(client);
+    struct completed_part first[] = {part_of(client, id, 1, bytes_of(client->arena, 1, PART)),
+                                     part_of(client, id, 2, bytes_of(client->arena, 2, PART))};
+    assert_ok(complete(client, id, first, 2));
+    id = begin(client);
+    struct completed_part second[3];
+    for (size_t i = 0; i < COUNT_OF(second); i++) {
+        struct upload_part_copy copy = copy_to(id, i + 1, "film");
+        copy.has_range = true;
+        copy.range_first = i;
+        copy.range_last = 2 * PART - 1;
+        assert_ok(copy_part(client, &copy));
+        second[i] = completed_part_of(client, &copy.row);
+    }
+    assert_ok(complete(client, id, second, COUNT_OF(second)));
+    struct object_row row;
+    struct object_part *list, found;
+    size_t count;
+    bool is_truncated;
+    struct tx *tx;
+    assert_ok(find_object(client, PHOTOS, KEY, &row));
+    assert_ok(view_begin(store_engine(client->store), VIEW_WAIT, &tx));
+    for (size_t max_count = 1; max_count <= 3; max_count++) {
+        assert_ok(
+            object_part_list(tx, &row, 0, max_count, client->arena, &list, &count, &is_truncated));
+        assert_int_equal(count, max_count);
+        assert_int_equal(is_truncated, max_count < 3);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(list[i].number, i + 1);
+            assert_int_equal(list[i].size, 2 * PART - i);
+        }
+    }
+    assert_ok(object_part_find(tx, &row, 3, client->arena, &found));
+    assert_int_equal(found.offset, 2 * PART + 2 * PART - 1);
+    view_end(tx);
+    settle(client);
+    assert_int_equal(count_rows(client, TABLE_piece), 6);
+    assert_int_equal(count_rows(client, TABLE_extent), 2);
+}
 
 /* They are known by their places, not by the numbers that they were uploaded by. */
 static void test_object_parts(void **state)
@@ -577,6 +632,9 @@ int main(int argc, char **argv)
                                         world_teardown),
         cmocka_unit_test_setup_teardown(test_part_copy_of_inline_range, world_setup,
                                         world_teardown),
+        cmocka_unit_test_setup_teardown(test_part_copy_of_what_became_inline, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(test_parts_of_several_pieces, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_object_parts, world_setup, world_teardown),
     };
     return world_choose(argc, argv) ? cmocka_run_group_tests(tests, NULL, NULL) : 2;
