@@ -193,7 +193,7 @@ static void test_bucket_with_uploads(void **state)
 }
 
 /* One upload of two parts, both made of the object so far: twice as many pieces each time, and no bytes are moved. */
-static void double_object(struct client *client)
+static enum err double_object(struct client *client)
 {
     uint64_t id;
     struct completed_part part[2];
@@ -214,7 +214,7 @@ static void double_object(struct client *client)
                                    .part = part,
                                    .part_count = 2,
                                    .expected_size = UINT64_MAX};
-    assert_ok(complete_upload(client, &args));
+    return complete_upload(client, &args);
 }
 
 static void test_many_pieces(void **state)
@@ -225,7 +225,7 @@ static void test_many_pieces(void **state)
     str bytes = bytes_of(client->arena, 1, SIZE), found;
     assert_ok(put_bytes(client, PHOTOS, STR("a"), bytes));
     for (int i = 0; i < DOUBLINGS; i++)
-        double_object(client);
+        assert_ok(double_object(client));
     audit(client);
     /* The last byte of a piece and the first of the next, far behind. */
     assert_ok(get_range(client, PHOTOS, STR("a"), UINT64_C(700) * SIZE - 1, 2, &found));
@@ -235,6 +235,29 @@ static void test_many_pieces(void **state)
     assert_int_equal(count_rows(client, TABLE_piece), 1 << DOUBLINGS);
     assert_int_equal(count_rows(client, TABLE_extent), 1);
     assert_ok(delete_object(client, PHOTOS, STR("a")));
+    settle(client);
+    check_nothing_left(client);
+}
+
+/* What one commit would have to write, and one object would drag along, is bounded; and can still be taken apart. */
+static void test_most_pieces(void **state)
+{
+    struct world *world = *state;
+    struct client *client = &world->client;
+    if (!world_is_mem() || world->faults != NULL)
+        return; /* a matter of minutes elsewhere */
+    size_t pieces = 1;
+    enum err err;
+    assert_ok(put_bytes(client, PHOTOS, STR("a"), bytes_of(client->arena, 1, PART)));
+    while ((err = double_object(client)) == OK) {
+        pieces *= 2;
+        assert_true(pieces <= PIECE_MAX_COUNT);
+        arena_reset(client->arena);
+    }
+    assert_err(err, ERR_BAD_REQUEST);
+    assert_true(2 * pieces > PIECE_MAX_COUNT);
+    assert_ok(delete_object(client, PHOTOS, STR("a")));
+    assert_ok(delete_bucket(client, PHOTOS)); /* with the upload that was refused */
     settle(client);
     check_nothing_left(client);
 }
@@ -319,6 +342,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_many_parts, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_bucket_with_uploads, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_many_pieces, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(test_most_pieces, world_setup, world_teardown),
         cmocka_unit_test(test_broken_off),
         cmocka_unit_test_setup_teardown(test_orphans, world_setup, world_teardown),
     };
