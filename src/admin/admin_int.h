@@ -38,8 +38,9 @@ struct admin_call {
 };
 
 enum route_flags {
-    ROUTE_OPEN = 1 << 0, /* no authentication */
-    ROUTE_BODY = 1 << 1, /* takes a JSON object */
+    ROUTE_OPEN = 1 << 0,          /* no authentication */
+    ROUTE_BODY = 1 << 1,          /* takes a JSON object */
+    ROUTE_BODY_OPTIONAL = 1 << 2, /* may take one, which the handler reads itself */
 };
 
 struct admin_route {
@@ -79,3 +80,7 @@ enum err admin_run_info(struct admin_call *call);
 enum err admin_run_settings(struct admin_call *call);
 enum err admin_run_reload(struct admin_call *call);
 enum err admin_run_metrics(struct admin_call *call);
+enum err admin_run_jobs_list(struct admin_call *call);
+enum err admin_run_job_show(struct admin_call *call);
+enum err admin_run_job_start(struct admin_call *call);
+enum err admin_run_job_cancel(struct admin_call *call);

@@ -8,7 +8,10 @@
 static enum err check_payload_kind(const struct admin_call *call, struct fail *fail)
 {
     enum payload_kind payload = call->sig.payload;
-    bool has_body = (call->route->flags & ROUTE_BODY) != 0;
+    const struct http_request *request = http_request(call->x);
+    bool is_sent = request->is_chunked || request->content_length > 0;
+    bool has_body = (call->route->flags & ROUTE_BODY) != 0 ||
+                    ((call->route->flags & ROUTE_BODY_OPTIONAL) != 0 && is_sent);
     if (payload == PAYLOAD_HASHED || (payload == PAYLOAD_UNSIGNED && !has_body))
         return OK;
     return fail_set(fail, ERR_ACCESS_DENIED, "x-amz-content-sha256",

@@ -1,5 +1,6 @@
 /* The pages that tell of the whole: /metrics, /admin/v1/info, /admin/v1/settings, and the order to reload. */
 #include "admin/admin_int.h"
+#include "admin/long_jobs.h"
 #include "admin/process.h"
 #include "base/clock.h"
 #include "object/usage.h"
@@ -106,6 +107,7 @@ enum err admin_run_metrics(struct admin_call *call)
                 "Lines of the access log that could not be written in time.",
                 access_log_dropped(options->access_log));
     write_engine_metrics(call, out);
+    long_jobs_write_metrics(options->jobs, out);
     TRY(write_usage(call, out));
     process_write(out);
     call->content_type = PROM_CONTENT_TYPE;

@@ -15,6 +15,10 @@ static const struct admin_route route_table[] = {
     {"GET", "/admin/v1/keys", 0, admin_run_keys_list},
     {"POST", "/admin/v1/keys", ROUTE_BODY, admin_run_key_create},
     {"DELETE", "/admin/v1/keys/*", 0, admin_run_key_revoke},
+    {"GET", "/admin/v1/jobs", 0, admin_run_jobs_list},
+    {"GET", "/admin/v1/jobs/*", 0, admin_run_job_show},
+    {"POST", "/admin/v1/jobs/*", ROUTE_BODY_OPTIONAL, admin_run_job_start},
+    {"DELETE", "/admin/v1/jobs/*", 0, admin_run_job_cancel},
 };
 enum { ROUTE_COUNT = sizeof(route_table) / sizeof(route_table[0]) };
 

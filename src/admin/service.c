@@ -30,6 +30,7 @@ int admin_status_of(enum err err)
         {ERR_NO_SUCH_USER, 404},
         {ERR_NO_SUCH_ACCESS_KEY, 404},
         {ERR_METHOD_NOT_ALLOWED, 405},
+        {ERR_BUSY, 409},
         {ERR_EXISTS, 409},
         {ERR_USER_EXISTS, 409},
         {ERR_USER_HAS_BUCKETS, 409},

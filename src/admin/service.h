@@ -8,6 +8,8 @@
 #include "admin/metrics.h"
 #include "object/users.h"
 
+struct long_jobs;
+
 struct admin_options {
     struct users *users; /* all of these are borrowed and outlive the service */
     struct store *store;
@@ -16,6 +18,7 @@ struct admin_options {
     const struct health *health;
     const struct metrics *metrics;
     const struct access_log *access_log;
+    struct long_jobs *jobs;
     const char *version;
     str region;
     /* What only the program knows. Called on workers, several at once. */

@@ -10,6 +10,7 @@
 
 #include "admin/service.h"
 #include "app/server_int.h"
+#include "app/server_jobs.h"
 #include "app/settings_text.h"
 #include "base/fd.h"
 #include "base/mem.h"
@@ -288,6 +289,7 @@ static enum err open_admin(struct server *server, struct fail *fail)
         .health = &server->health,
         .metrics = server->metrics,
         .access_log = server->access_log,
+        .jobs = server->jobs,
         .version = PAIL_VERSION,
         .region = settings->region,
         .context = server,
@@ -322,6 +324,7 @@ static enum err open_all(struct server *server, struct fail *fail)
     TRY(open_listeners(server, fail));
     TRY(open_logs(server, fail));
     TRY(open_lanes(server, fail));
+    server->jobs = server_jobs_new(server);
     TRY(open_admin(server, fail));
     return server_prepare_run(server);
 }
@@ -370,7 +373,11 @@ static void close_network(struct server *server)
  * that left) is still run: it gives back what it holds of the store. */
 static void close_store(struct server *server)
 {
+    /* A worker may be starting one; after this none begins. */
+    if (server->jobs)
+        long_jobs_stop(server->jobs);
     workers_free(server->workers);
+    long_jobs_free(server->jobs);
     for (size_t i = 0; i < server->lane_count; i++)
         if (server->lane[i].loop)
             loop_finish(server->lane[i].loop);

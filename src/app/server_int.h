@@ -3,12 +3,15 @@
 
 #include "admin/access_log.h"
 #include "admin/health.h"
+#include "admin/long_jobs.h"
 #include "admin/metrics.h"
 #include "admin/periodic.h"
 #include "app/lane.h"
 #include "app/server.h"
 #include "event/signals.h"
 #include "net/tls.h"
+
+enum { SERVER_JOB_KINDS = 4 }; /* one of them ends the table */
 
 struct server {
     const struct settings_input *input;
@@ -43,6 +46,9 @@ struct server {
     struct http_server *admin_server;
     struct signals signals;
     bool has_signals;
+
+    struct long_job_kind job_kind[SERVER_JOB_KINDS];
+    struct long_jobs *jobs;
 
     /* Periodic work. */
     struct periodic janitor, watch, certificate;

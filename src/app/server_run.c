@@ -143,6 +143,7 @@ static void begin_drain(struct server *server)
     notify_manager("STOPPING=1");
     server->is_draining = true;
     atomic_store(&server->health.is_draining, true);
+    long_jobs_stop(server->jobs);
     periodic_stop(&server->janitor);
     periodic_stop(&server->watch);
     periodic_stop(&server->certificate);
