@@ -118,19 +118,32 @@ static enum err sweep_apply(struct update *update, struct tx *tx)
 
 /* ---- The rounds ---- */
 
-/* The file goes before its rows do: a crash in between leaves rows that say what is still to be
- * done, and a second drop of the same extent is harmless. No row of an object names it any more,
- * so nobody can miss it. */
-static enum err garbage_work_off(struct store *store, struct sweep *sweep)
+static enum err remove_rows(struct store *store, struct sweep *sweep)
 {
-    if (sweep->garbage.kind == GARBAGE_EXTENT)
-        TRY(extent_drop(store->engine, sweep->garbage.id));
     do {
         sweep->is_finished = false;
         sweep->update = (struct update){.flags = UPDATE_FREES, .apply = sweep_apply};
         TRY(catalog_update_wait(store->engine, &sweep->update));
     } while (!sweep->is_finished);
     return OK;
+}
+
+/* The row goes before the file does, as engine.h asks for: whoever reads an older state, a backup
+ * say, finds the file of every row. A crash in between leaves a file without a row, which the next
+ * start finds. Only when the disk is so full that not even the row can go, the file makes room. */
+static enum err extent_work_off(struct store *store, struct sweep *sweep)
+{
+    enum err err = remove_rows(store, sweep);
+    if (err != OK && err != ERR_NO_SPACE)
+        return err;
+    TRY(extent_drop(store->engine, sweep->garbage.id));
+    return err == OK ? OK : remove_rows(store, sweep);
+}
+
+static enum err garbage_work_off(struct store *store, struct sweep *sweep)
+{
+    return sweep->garbage.kind == GARBAGE_EXTENT ? extent_work_off(store, sweep)
+                                                 : remove_rows(store, sweep);
 }
 
 static void report_count(struct janitor_report *report, uint64_t kind)
