@@ -44,6 +44,7 @@ static enum step end_body(struct http_exchange *x)
 {
     struct http_sink *sink = x->sink;
     x->sink = NULL;
+    x->connection->is_expired = false; /* it was in time after all */
     sink->end(sink);
     return STEP_AGAIN;
 }
@@ -115,7 +116,7 @@ static enum step receive(struct http_connection *c, struct http_exchange *x)
         return STEP_AGAIN;
     }
     if (err == ERR_WOULD_BLOCK)
-        return c->is_expired ? fail_body(x, ERR_SLOW_CLIENT) : STEP_WAIT;
+        return connection_is_slow(c) ? fail_body(x, ERR_SLOW_CLIENT) : STEP_WAIT;
     if (err == ERR_CLOSED)
         return fail_body(x, ERR_SHORT_BODY);
     return connection_break(c);
@@ -189,7 +190,7 @@ void http_body_read(struct http_exchange *x, struct http_sink *sink)
     if (x->request.expects_continue && c->input.len == 0 && !x->is_lost)
         x->interim = STR("HTTP/1.1 100 Continue\r\n\r\n");
     x->is_continue_done = true;
-    c->progress_us = loop_now_us(c->server->loop);
+    connection_measure_rate(c);
     connection_wake(c);
 }
 
@@ -202,6 +203,6 @@ const struct pair *http_trailers(const struct http_exchange *x, size_t *out_coun
 void http_body_resume(struct http_exchange *x)
 {
     x->is_sink_full = false;
-    x->connection->progress_us = loop_now_us(x->connection->server->loop);
+    connection_measure_rate(x->connection);
     connection_wake(x->connection);
 }

@@ -142,10 +142,15 @@ void connection_abort(struct http_connection *c)
     connection_close(c);
 }
 
-void connection_close_idle(struct http_connection *c)
+void connection_drain(struct http_connection *c)
 {
-    if (!c->is_running && connection_is_idle(c))
+    assert(!c->is_running);
+    if (connection_is_idle(c)) {
         connection_close(c);
+    } else if (c->phase == PHASE_HEAD || c->phase == PHASE_DRAIN) {
+        c->conn.is_readable = true; /* the rest may have come: that is found out by reading */
+        post_wake(c);
+    }
 }
 
 /* ---- Input ---- */
@@ -210,12 +215,53 @@ enum err connection_fill(struct http_connection *c, size_t size)
     size_t len;
     TRY(conn_read(&c->conn, room, size, &len));
     c->input.len += len;
+    c->rate_bytes += len;
     c->progress_us = loop_now_us(c->server->loop);
     connection_spend(c, len);
     return OK;
 }
 
 /* ---- Time ---- */
+
+void connection_measure_rate(struct http_connection *c)
+{
+    c->progress_us = c->rate_since_us = loop_now_us(c->server->loop);
+    c->rate_bytes = 0;
+}
+
+/* When it is next asked whether enough of a body has come. */
+static int64_t rate_deadline(const struct http_connection *c)
+{
+    const struct http_limits *limits = &c->server->limits;
+    return limits->body_min_rate ? c->rate_since_us + limits->body_rate_window_ms * 1000
+                                 : INT64_MAX;
+}
+
+/* Silence is told by the first of the two, a body that comes in drops by the second. */
+static int64_t body_deadline(const struct http_connection *c)
+{
+    int64_t silent_us = c->progress_us + c->server->limits.body_timeout_ms * 1000;
+    int64_t rate_us = rate_deadline(c);
+    return rate_us < silent_us ? rate_us : silent_us;
+}
+
+bool connection_is_slow(struct http_connection *c)
+{
+    const struct http_limits *limits = &c->server->limits;
+    if (!c->is_expired || c->conn.is_readable)
+        return false;
+    int64_t now_us = loop_now_us(c->server->loop);
+    if (now_us >= c->progress_us + limits->body_timeout_ms * 1000)
+        return true;
+    if (now_us < rate_deadline(c))
+        return false;
+    if (c->rate_bytes * 1000 / (uint64_t)limits->body_rate_window_ms < limits->body_min_rate)
+        return true;
+    c->is_expired = false;
+    c->rate_since_us = now_us;
+    c->rate_bytes = 0;
+    return false;
+}
 
 /* What the connection waits for decides how long: nothing is held against a client that waits for the service. */
 static int64_t deadline(const struct http_connection *c)
@@ -229,14 +275,14 @@ static int64_t deadline(const struct http_connection *c)
         return c->head_started_us + limits->head_timeout_ms * 1000;
     case PHASE_SERVICE: {
         bool waits_for_client = x->interim.len > 0 || (x->sink != NULL && !x->is_sink_full);
-        return waits_for_client ? c->progress_us + limits->body_timeout_ms * 1000 : INT64_MAX;
+        return waits_for_client ? body_deadline(c) : INT64_MAX;
     }
     case PHASE_REPLY:
         if (x->reply.is_source_pending)
             return INT64_MAX;
         return c->progress_us + limits->body_timeout_ms * 1000;
     case PHASE_DRAIN:
-        return c->progress_us + limits->body_timeout_ms * 1000;
+        return body_deadline(c);
     case PHASE_LINGER:
         return c->progress_us + LINGER_MS * 1000;
     case PHASE_LOST:

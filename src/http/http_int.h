@@ -147,6 +147,8 @@ struct http_connection {
     int64_t deadline_us;
     int64_t progress_us;     /* when bytes moved last */
     int64_t head_started_us; /* first byte of the head that is incomplete */
+    int64_t rate_since_us; /* of a body: since when its bytes are counted, and how many they are */
+    uint64_t rate_bytes;
     struct task wake;
     char *stash; /* owned copy of the input, between runs */
     str input;   /* of the stash's length while stashed */
@@ -170,8 +172,8 @@ void connection_open(struct http_server *server, int fd, struct tls_context *tls
 void connection_wake(struct http_connection *c);
 /* Closes it at once, telling the service that a running exchange is over. The loop is not running. */
 void connection_abort(struct http_connection *c);
-/* Closes it when it is between requests. */
-void connection_close_idle(struct http_connection *c);
+/* The server drains: closes it when it is between requests, and has it look at that when a part of a request is there. */
+void connection_drain(struct http_connection *c);
 
 /* Makes the stash the input again. Called before the input is looked at. */
 void connection_load_input(struct http_connection *c);
@@ -179,6 +181,10 @@ void connection_consume(struct http_connection *c, size_t len);
 /* Reads up to `size` more bytes behind the input. Errors as conn_read; ERR_WOULD_BLOCK also when the budget is used up
  * (it will run again). */
 enum err connection_fill(struct http_connection *c, size_t size);
+/* Counts a body's bytes anew: it begins, or the server has held it up. */
+void connection_measure_rate(struct http_connection *c);
+/* For a body that has to wait for its client: no byte came for too long, or too few did. */
+bool connection_is_slow(struct http_connection *c);
 /* False when the budget is used up: then the step is to wait. */
 bool connection_may_go_on(struct http_connection *c);
 void connection_spend(struct http_connection *c, size_t bytes);

@@ -173,6 +173,7 @@ static enum step finish_reply(struct http_connection *c, struct http_exchange *x
         c->phase = PHASE_HEAD;
     } else {
         c->frame.chunked.trailer = NULL; /* it was in the exchange's arena */
+        connection_measure_rate(c);
         c->phase = PHASE_DRAIN;
     }
     return STEP_AGAIN;

@@ -154,7 +154,7 @@ void http_server_drain(struct http_server *server, void (*done)(void *context), 
     server->on_drained = done;
     server->drained_context = context;
     list_for_each (link, &server->connections)
-        connection_close_idle(container_of(link, struct http_connection, link));
+        connection_drain(container_of(link, struct http_connection, link));
     check_drained(server);
 }
 

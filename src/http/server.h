@@ -126,6 +126,8 @@ struct http_limits {
     unsigned header_max_count;
     int64_t head_timeout_ms;       /* for a whole head, once its first byte is here */
     int64_t body_timeout_ms;       /* without progress, in either direction */
+    uint64_t body_min_rate;        /* of a body that comes in, bytes a second; 0: any */
+    int64_t body_rate_window_ms;   /* over which that rate is measured */
     int64_t idle_timeout_ms;       /* between requests */
     size_t drain_max_bytes;        /* of an unread body after the reply */
     unsigned connection_max_count; /* of this loop */
@@ -153,7 +155,8 @@ void http_group_free(struct http_group *group);
 struct http_server *http_server_new(const struct http_server_options *options);
 /* tls may be null: plain. The descriptor is borrowed. */
 enum err http_server_listen(struct http_server *server, int listen_fd, struct tls_context *tls);
-/* Stops accepting and closes idle connections; running exchanges finish, `done` comes when none is left. */
+/* Stops accepting and closes connections that are idle or have sent only a part of a head; running exchanges finish, `done` comes
+ * when none is left. */
 void http_server_drain(struct http_server *server, void (*done)(void *context), void *context);
 /* Breaks off what still runs. The loop is not running, and is not run again. */
 void http_server_free(struct http_server *server);

@@ -58,10 +58,12 @@ static enum step serve(struct http_connection *c, size_t head_end)
     return STEP_AGAIN;
 }
 
-/* Nothing was sent, or nobody is there to read an answer: then the connection just ends. */
-static enum step end_of_input(enum err err)
+/* Nothing was sent, or nobody is there to read an answer: then the connection just ends. So it does with a part of a head when
+ * the server ends: nothing of that request was done. */
+static enum step end_of_head(const struct http_connection *c, enum err err)
 {
-    return err == ERR_WOULD_BLOCK ? STEP_WAIT : STEP_CLOSE;
+    bool is_over = c->server->is_draining && !c->conn.is_readable;
+    return err == ERR_WOULD_BLOCK && !is_over ? STEP_WAIT : STEP_CLOSE;
 }
 
 enum step head_step(struct http_connection *c)
@@ -87,7 +89,7 @@ enum step head_step(struct http_connection *c)
     bool is_first = c->input.len == 0;
     enum err err = connection_fill(c, HEAD_READ_BYTES);
     if (err != OK)
-        return end_of_input(err);
+        return end_of_head(c, err);
     if (is_first)
         c->head_started_us = c->progress_us;
     return STEP_AGAIN;
@@ -128,13 +130,22 @@ enum step lost_step(struct http_connection *c)
 
 /* ---- DRAIN and LINGER: reading what nobody wants ---- */
 
+/* The client is told that no more is read, and may still read its answer. */
+static enum step begin_linger(struct http_connection *c)
+{
+    conn_finish_writing(&c->conn);
+    c->progress_us = loop_now_us(c->server->loop);
+    c->phase = PHASE_LINGER;
+    return STEP_AGAIN;
+}
+
 /* Reads past a body that the service did not want, so that the connection can serve the next request. */
 enum step drain_step(struct http_connection *c)
 {
     size_t limit = c->server->limits.drain_max_bytes;
-    if (c->is_expired)
-        return STEP_CLOSE;
     connection_load_input(c);
+    if (c->server->is_draining)
+        return begin_linger(c);
     while (!c->frame.is_complete) {
         size_t framing;
         str data;
@@ -143,16 +154,15 @@ enum step drain_step(struct http_connection *c)
         frame_take(&c->frame, data.len);
         connection_consume(c, framing + data.len);
         c->discarded_bytes += framing + data.len;
-        if (c->discarded_bytes > limit) {
-            conn_finish_writing(&c->conn);
-            c->phase = PHASE_LINGER;
-            return STEP_AGAIN;
-        }
+        if (c->discarded_bytes > limit)
+            return begin_linger(c);
         if (c->frame.is_complete || framing + data.len > 0)
             continue;
         enum err err = connection_fill(c, BODY_READ_BYTES);
+        if (err == ERR_WOULD_BLOCK && !connection_is_slow(c))
+            return STEP_WAIT;
         if (err != OK)
-            return end_of_input(err);
+            return STEP_CLOSE;
     }
     c->discarded_bytes = 0;
     c->phase = PHASE_HEAD;

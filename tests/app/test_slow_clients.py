@@ -2,6 +2,7 @@
 and who stalled goes on where it was, without a wrong byte."""
 
 import os
+import re
 import socket
 import ssl
 import time
@@ -15,13 +16,14 @@ from test_reload import make_certificate
 MIB = 1 << 20
 BODY = os.urandom(MIB) * 8
 UPLOADS, DOWNLOADS = 24, 48  # at once, of 1 MiB and 256 KiB in 16 MiB of buffers they would be more than enough
+MANY_UPLOADS = 80  # 128 KiB each is more than uploads may have of 16 MiB
 SECONDS = 20  # two looks at slow clients are two seconds; this is for slow machines
 
 
 @pytest.fixture(params=["plain", "tls"])
 def stalls(program, request, tmp_path):
     """The program with few buffers, and a bucket."""
-    words = ["--io-buffers", "16MiB", "--body-timeout", "120s", "--threads", "1"]
+    words = ["--io-buffers", "16MiB", "--body-timeout", "120s", "--body-min-rate", "0", "--threads", "1"]
     program.trust = None
     if request.param == "tls":
         certificate, key = make_certificate(str(tmp_path), "one")
@@ -50,6 +52,18 @@ def connect(program, receive_buffer=None):
 
 def headers(program, method, path):
     return signed_headers(program.keys, method, program.url(program.s3) + path, payload="UNSIGNED-PAYLOAD")
+
+
+def open_extents(program):
+    """Files of extents/ that the server has open."""
+    folder = f"/proc/{program.process.pid}/fd/"
+    paths = []
+    for name in os.listdir(folder):
+        try:
+            paths.append(os.readlink(folder + name))
+        except FileNotFoundError:
+            pass
+    return [path for path in paths if re.search(r"/extents/../", path)]
 
 
 def ask(program, method, path, body=b""):
@@ -83,6 +97,35 @@ def test_stalled_uploads_stop_nobody(stalls):
     stalled[0].sendall(BODY[MIB + MIB // 2 :])
     assert Reply(stalled[0]).status == 200
     assert ask(stalls, "GET", "/box/stalled-0").body == BODY
+
+
+def test_so_many_stalled_uploads_that_nothing_is_left_are_ended(program):
+    """They hold all of the memory that uploads may have, and would hold it for an hour. The least rate takes it from them: each is
+    told, and an upload that had to wait for memory all that time, through no fault of its own, is served."""
+    program.trust, program.sockets = None, []
+    program.start("--io-buffers", "16MiB", "--body-timeout", "1h", "--body-rate-window", "3s", "--threads", "1", engine="local")
+    assert ask(program, "PUT", "/box").status == 200
+    with ThreadPoolExecutor(UPLOADS) as pool:
+        stalled = list(pool.map(lambda number: stall_upload(program, number), range(MANY_UPLOADS)))
+    in_time(ask, program, "PUT", "/box/large", BODY)
+    replies = [Reply(sock) for sock in stalled]
+    assert {reply.status for reply in replies} == {400}
+    assert all(b"<Code>RequestTimeout</Code>" in reply.body for reply in replies)
+    assert in_time(ask, program, "GET", "/box/large").body == BODY
+    for sock in program.sockets:
+        sock.close()
+
+
+def test_unread_download_is_ended(program):
+    """A client that reads nothing of its answer is let go after body_timeout, and with it the file that was read for it."""
+    program.trust, program.sockets = None, []
+    program.start("--body-timeout", "1s", "--threads", "1", engine="local")
+    assert ask(program, "PUT", "/box").status == 200
+    assert ask(program, "PUT", "/box/large", BODY).status == 200
+    unread = connect(program, receive_buffer=4096)
+    send(unread, "GET", "/box/large", headers(program, "GET", "/box/large"))
+    program.wait_until(lambda: open_extents(program), "the download did not begin")
+    program.wait_until(lambda: not open_extents(program), "the unread download keeps its extent open", SECONDS)
 
 
 def test_unread_downloads_stop_nobody(stalls):

@@ -115,6 +115,39 @@ def test_drain(start):
     check(server.process.wait(run.PATIENCE) == 0, "the program did not end with 0")
 
 
+def test_drain_of_unfinished_requests(start):
+    """SIGTERM ends connections with a part of a head, or of a body that nobody wants, at once: no time-out is waited for."""
+    server = start("--head_timeout_ms", "3600000", "--body_timeout_ms", "3600000", "--idle_timeout_ms", "3600000")
+    new, kept, tail = (Http(server.port) for _ in range(3))
+    new.socket.sendall(b"GET /by")
+    kept.get("/bytes/1")
+    kept.socket.sendall(b"GET /bytes/1 HTTP/1.1\r\nHost: h\r\n")
+    tail.send("/refuse", "PUT", "Content-Length: 1000\r\n")
+    check(tail.receive()[0] == 403, "not refused")
+    tail.socket.sendall(b"only a part")
+    time.sleep(0.05)
+    server.process.send_signal(signal.SIGTERM)
+    for client in (new, kept, tail):
+        check(client.is_closed(), "an unfinished request keeps its connection open")
+    check(server.process.wait(run.PATIENCE) == 0, "the program did not end with 0")
+
+
+def test_drain_serves_what_was_sent(start):
+    """A whole request that lay in the socket when SIGTERM came is served."""
+    server = start()
+    client, first = Http(server.port), Http(server.port)
+    client.socket.sendall(b"GET /by")
+    first.send("/late?ms=200")
+    time.sleep(0.05)
+    server.process.send_signal(signal.SIGSTOP)
+    client.socket.sendall(b"tes/3 HTTP/1.1\r\nHost: h\r\n\r\n")
+    server.process.send_signal(signal.SIGTERM)
+    server.process.send_signal(signal.SIGCONT)
+    check(client.receive()[2] == b"abc", "a whole request was not served")
+    check(first.receive()[2] == b"late", "a running request was not served")
+    check(server.process.wait(run.PATIENCE) == 0, "the program did not end with 0")
+
+
 def test_connection_limit(start):
     """Connections above the limit wait in the kernel and are served when one has gone."""
     server = start("--connection_max_count", "3")

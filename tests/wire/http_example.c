@@ -440,7 +440,7 @@ struct limit_row {
 static const struct limit_row limit_rows[] = {
     LIMIT_ROW(head_max_bytes),       LIMIT_ROW(header_max_count), LIMIT_ROW(head_timeout_ms),
     LIMIT_ROW(body_timeout_ms),      LIMIT_ROW(idle_timeout_ms),  LIMIT_ROW(drain_max_bytes),
-    LIMIT_ROW(connection_max_count),
+    LIMIT_ROW(connection_max_count), LIMIT_ROW(body_min_rate),    LIMIT_ROW(body_rate_window_ms),
 };
 
 static bool set_limit(struct http_limits *limits, const char *flag, uint64_t value)
@@ -579,6 +579,7 @@ int main(int argc, char **argv)
                            .header_max_count = 100,
                            .head_timeout_ms = 10000,
                            .body_timeout_ms = 10000,
+                           .body_rate_window_ms = 20000,
                            .idle_timeout_ms = 60000,
                            .drain_max_bytes = 65536,
                            .connection_max_count = 100000},
