@@ -223,6 +223,11 @@ static int plain_unlink(int dir_fd, const char *path)
     return io_system.unlink(dir_fd, path);
 }
 
+static int plain_link(int from_dir, const char *from, int to_dir, const char *to)
+{
+    return io_system.link(from_dir, from, to_dir, to);
+}
+
 const struct io crash_io = {
     .open = plain_open,
     .preadv2 = preadv2,
@@ -235,5 +240,6 @@ const struct io crash_io = {
     .unlink = plain_unlink,
     .mkdir = mkdirat,
     .statvfs = fstatvfs,
+    .link = plain_link,
     .reached = reached,
 };

@@ -1,6 +1,5 @@
 #include "store/local/datadir.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -118,23 +117,6 @@ enum err datadir_format_parse(str text, struct datadir_format *out_format, struc
 
 /* ---- Folders ---- */
 
-/* Calls fn with the name of each entry but "." and "..". */
-static enum err each_entry(int dir_fd, enum err (*fn)(void *context, int dir_fd, const char *name),
-                           void *context)
-{
-    FD_SCOPED int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir)
-        return err_from_errno(errno);
-    (void)fd_take(&fd);
-    enum err err = OK;
-    for (struct dirent *entry; err == OK && (entry = readdir(dir));)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            err = fn(context, dir_fd, entry->d_name);
-    (void)closedir(dir);
-    return err;
-}
-
 static enum err refuse_any(void *context, int dir_fd, const char *name)
 {
     (void)context, (void)dir_fd, (void)name;
@@ -152,14 +134,14 @@ static enum err refuse_foreign(void *context, int dir_fd, const char *name)
         if (strcmp(name, folders[i]) != 0)
             continue;
         FD_SCOPED int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        return fd < 0 ? ERR_EXISTS : each_entry(fd, refuse_any, NULL);
+        return fd < 0 ? ERR_EXISTS : io_each_entry(fd, refuse_any, NULL);
     }
     return ERR_EXISTS;
 }
 
 static enum err write_format(struct datadir *dir, struct fail *fail)
 {
-    enum err err = each_entry(dir->fd, refuse_foreign, NULL);
+    enum err err = io_each_entry(dir->fd, refuse_foreign, NULL);
     if (err == ERR_EXISTS)
         return fail_set(fail, ERR_BAD_INPUT, NULL,
                         "the folder is not empty and has no file \"format\"");
@@ -234,9 +216,9 @@ static enum err unlink_unfinished(void *context, int dir_fd, const char *name)
 static enum err remove_unfinished(struct datadir *dir, const struct io *io)
 {
     void *context = (void *)(uintptr_t)io;
-    TRY(each_entry(dir->fd, unlink_unfinished, context));
-    TRY(each_entry(dir->extents_fd, unlink_unfinished, context));
-    return each_entry(dir->tmp_fd, unlink_entry, context);
+    TRY(io_each_entry(dir->fd, unlink_unfinished, context));
+    TRY(io_each_entry(dir->extents_fd, unlink_unfinished, context));
+    return io_each_entry(dir->tmp_fd, unlink_entry, context);
 }
 
 /* The entry of the folder itself. */

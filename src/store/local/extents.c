@@ -154,10 +154,9 @@ static unsigned folder_of(uint64_t id)
     return (unsigned)(id % FOLDER_COUNT);
 }
 
-/* "xx/<id>", as seen from extents/. */
-static void path_of(uint64_t id, char dst[NAME_MAX_LEN])
+void extent_path(uint64_t id, char dst[EXTENT_PATH_MAX])
 {
-    (void)snprintf(dst, NAME_MAX_LEN, "%02x/%016" PRIx64, folder_of(id), id);
+    (void)snprintf(dst, EXTENT_PATH_MAX, "%02x/%016" PRIx64, folder_of(id), id);
 }
 
 static enum err make_folder(struct extent_store *store, unsigned folder, const char *name)
@@ -300,8 +299,8 @@ static enum err link_in(struct extent_store *store, const struct local_writer *w
         FD_SCOPED int folder = -1;
         TRY(make_id(store, &id));
         TRY(open_folder(store, folder_of(id), &folder));
-        char path[NAME_MAX_LEN];
-        path_of(id, path);
+        char path[EXTENT_PATH_MAX];
+        extent_path(id, path);
         enum err err = io_rename_new(store->io, store->tmp_fd, writer->name, store->dir_fd, path);
         if (err == ERR_EXISTS)
             continue;
@@ -362,11 +361,14 @@ enum err local_extent_open(struct engine *base, const struct extent_row *row, en
 {
     struct extent_store *store = store_of(base);
     TRY(extent_row_check(row));
-    char path[NAME_MAX_LEN];
-    path_of(row->id, path);
+    char path[EXTENT_PATH_MAX];
+    extent_path(row->id, path);
     int fd = -1;
-    TRY(flags & VIEW_NOWAIT ? io_open_now(store->dir_fd, path, &fd)
-                            : io_open(store->io, store->dir_fd, path, O_RDONLY, &fd));
+    enum err err = flags & VIEW_NOWAIT ? io_open_now(store->dir_fd, path, &fd)
+                                       : io_open(store->io, store->dir_fd, path, O_RDONLY, &fd);
+    if (err == ERR_NOT_FOUND && !(flags & VIEW_NOWAIT))
+        err = local_freeze_open(local_engine_of(base), row->id, &fd);
+    TRY(err);
     if (row->length > SEQUENTIAL_BYTES)
         (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     struct local_reader *reader = mem_new(struct local_reader);
@@ -411,8 +413,12 @@ void local_extent_close(struct extent_reader *base)
 enum err local_extent_drop(struct engine *base, uint64_t id)
 {
     struct extent_store *store = store_of(base);
-    char path[NAME_MAX_LEN];
-    path_of(id, path);
+    char path[EXTENT_PATH_MAX];
+    bool is_kept;
+    TRY(local_freeze_keep(local_engine_of(base), id, &is_kept));
+    if (is_kept)
+        return OK;
+    extent_path(id, path);
     return io_unlink(store->io, store->dir_fd, path);
 }
 

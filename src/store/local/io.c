@@ -1,12 +1,16 @@
 #include "store/local/io.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "base/fd.h"
 
 static int system_open(int dir_fd, const char *path, int flags, mode_t mode)
 {
@@ -23,6 +27,11 @@ static int system_fallocate(int fd, int mode, off_t offset, off_t len)
     return fallocate(fd, mode, offset, len);
 }
 
+static int system_link(int from_dir, const char *from, int to_dir, const char *to)
+{
+    return linkat(from_dir, from, to_dir, to, 0);
+}
+
 const struct io io_system = {
     .open = system_open,
     .preadv2 = preadv2,
@@ -34,6 +43,7 @@ const struct io io_system = {
     .rename = renameat2,
     .unlink = system_unlink,
     .mkdir = mkdirat,
+    .link = system_link,
     .statvfs = fstatvfs,
 };
 
@@ -180,6 +190,27 @@ enum err io_mkdir(const struct io *io, int dir_fd, const char *path)
     if (io->mkdir(dir_fd, path, 0700) == 0 || errno == EEXIST)
         return OK;
     return err_from_errno(errno);
+}
+
+enum err io_link(const struct io *io, int from_dir, const char *from, int to_dir, const char *to)
+{
+    return io->link(from_dir, from, to_dir, to) == 0 ? OK : err_from_errno(errno);
+}
+
+enum err io_each_entry(int dir_fd, enum err (*seen)(void *context, int dir_fd, const char *name),
+                       void *context)
+{
+    FD_SCOPED int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir)
+        return err_from_errno(errno);
+    (void)fd_take(&fd);
+    enum err err = OK;
+    for (struct dirent *entry; err == OK && (entry = readdir(dir));)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            err = seen(context, dir_fd, entry->d_name);
+    (void)closedir(dir);
+    return err;
 }
 
 enum err io_space(const struct io *io, int fd, struct io_space *out_space)

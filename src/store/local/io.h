@@ -23,6 +23,7 @@ struct io {
     int (*unlink)(int dir_fd, const char *path);
     int (*mkdir)(int dir_fd, const char *path, mode_t mode);
     int (*statvfs)(int fd, struct statvfs *out);
+    int (*link)(int from_dir, const char *from, int to_dir, const char *to);
     /* Called at the named places between calls where a crash is of interest; null outside of tests. */
     void (*reached)(const char *place);
 };
@@ -61,6 +62,12 @@ enum err io_rename_new(const struct io *io, int from_dir, const char *from, int 
 enum err io_unlink(const struct io *io, int dir_fd, const char *path);
 /* OK when it exists already. */
 enum err io_mkdir(const struct io *io, int dir_fd, const char *path);
+
+/* A second name for a file. */
+enum err io_link(const struct io *io, int from_dir, const char *from, int to_dir, const char *to);
+/* Calls `seen` with the name of each entry but "." and "..", until it returns an error. */
+enum err io_each_entry(int dir_fd, enum err (*seen)(void *context, int dir_fd, const char *name),
+                       void *context);
 
 struct io_space {
     uint64_t free_bytes; /* for this process */

@@ -85,6 +85,7 @@ void local_close_parts(struct local_engine *engine)
     store_log_close(engine->log);
     extent_store_close(engine->extents);
     datadir_close(&engine->dir);
+    freezes_release(&engine->freezes);
     pthread_mutex_destroy(&engine->queue_mutex);
     pthread_mutex_destroy(&engine->failure_mutex);
     pthread_cond_destroy(&engine->has_updates);
@@ -134,6 +135,7 @@ enum err local_open_parts(const struct local_options *options, const struct loca
     struct local_engine *engine = mem_new(struct local_engine);
     engine->base.ops = &ops;
     engine->io = options->io ? options->io : &io_system;
+    freezes_init(&engine->freezes);
     pthread_mutex_init(&engine->queue_mutex, NULL);
     pthread_mutex_init(&engine->failure_mutex, NULL);
     init_condition(&engine->has_updates);

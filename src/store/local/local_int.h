@@ -1,11 +1,12 @@
-/* What the files of the embedded engine share. Lock order: queue_mutex, snapshot_mutex, failure_mutex and the log's own are
- * leaves: none is taken while another one is held. */
+/* What the files of the embedded engine share. Lock order: queue_mutex, snapshot_mutex, failure_mutex, freezes.mutex and the
+ * log's own are leaves: none is taken while another one is held. */
 #pragma once
 
 #include <pthread.h>
 
 #include "base/list.h"
 #include "store/local/datadir.h"
+#include "store/local/freeze.h"
 #include "store/local/index.h"
 #include "store/local/local_engine.h"
 #include "store/local/log.h"
@@ -48,6 +49,7 @@ struct local_engine {
     struct store_log *log;
     struct index *index;
     struct snapshots snapshots;
+    struct freezes freezes;
     struct extent_store *extents;
 
     pthread_mutex_t queue_mutex;
@@ -194,6 +196,10 @@ enum err local_extent_read(struct extent_reader *reader, uint64_t offset, void *
 enum err local_extent_span(struct extent_reader *reader, uint64_t offset, int *out_fd,
                            uint64_t *out_file_offset);
 void local_extent_close(struct extent_reader *reader);
+/* Moves the file aside instead while a frozen state needs it (freeze.h). */
 enum err local_extent_drop(struct engine *engine, uint64_t id);
+/* "xx/<id>", as seen from extents/. */
+enum { EXTENT_PATH_MAX = 32 };
+void extent_path(uint64_t id, char dst[EXTENT_PATH_MAX]);
 enum err local_extent_each(struct engine *engine, enum err (*seen)(void *context, uint64_t id),
                            void *context);

@@ -203,6 +203,11 @@ static int fault_statvfs(int fd, struct statvfs *out)
     return result;
 }
 
+static int fault_link(int from_dir, const char *from, int to_dir, const char *to)
+{
+    return fails(FAULT_LINK) ? -1 : io_system.link(from_dir, from, to_dir, to);
+}
+
 static void fault_reached(const char *place)
 {
     if (reached_hook)
@@ -221,6 +226,7 @@ const struct io fault_io = {
     .unlink = fault_unlink,
     .mkdir = fault_mkdir,
     .statvfs = fault_statvfs,
+    .link = fault_link,
     .reached = fault_reached,
 };
 

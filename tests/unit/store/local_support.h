@@ -40,6 +40,7 @@ enum fault_call {
     FAULT_ALLOCATE,
     FAULT_RENAME,
     FAULT_UNLINK,
+    FAULT_LINK,
     FAULT_CALLS
 };
 
