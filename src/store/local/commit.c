@@ -241,12 +241,11 @@ static enum err write_batch(struct local_engine *engine, struct log_place *out_p
 {
     struct commit *commit = engine->commit;
     enum err err = store_log_append(engine->log, &commit->batch, out_place);
-    if (err == ERR_NO_SPACE || err == ERR_UNAVAILABLE)
-        return err;
-    if (err != OK) {
+    if (local_is_final(err)) {
         local_set_read_only(engine, "writing the log failed", err);
         return ERR_IO;
     }
+    TRY(err);
     int64_t begun_us = clock_mono_us();
     err = store_log_sync(engine->log);
     /* A mean of the last few. */

@@ -324,13 +324,6 @@ static enum err make_durable(struct extent_store *store, const struct local_writ
     return link_in(store, writer, out_id);
 }
 
-/* A file that could not be opened because too many are: strangers can bring that about by opening connections, and it says
- * nothing about the disk. What it was needed for is refused, and that is all. */
-static bool is_final(enum err err)
-{
-    return err != ERR_NO_SPACE && err != ERR_UNAVAILABLE;
-}
-
 enum err local_extent_seal(struct extent_writer *base, uint64_t length, struct arena *arena,
                            struct extent_row *out_row)
 {
@@ -344,7 +337,7 @@ enum err local_extent_seal(struct extent_writer *base, uint64_t length, struct a
     if (is_complete)
         err = make_durable(engine->extents, writer, length, &row.id);
     if (err != OK) {
-        if (is_complete && is_final(err))
+        if (is_complete && local_is_final(err))
             local_set_read_only(engine, "storing an extent failed", err);
         local_extent_abort(base);
         return err;

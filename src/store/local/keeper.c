@@ -55,19 +55,21 @@ enum err local_flush_index(struct local_engine *engine)
     return OK;
 }
 
-/* A chore that fails is tried again later: none of them is needed for what was answered. */
-static void note(const char *chore, enum err err)
+/* A chore that fails is tried again later: none of them is needed for what was answered. But a disk that has failed under
+ * one that writes is not written to any more. */
+static void note(struct local_engine *engine, const char *chore, enum err err, bool is_writing)
 {
+    if (is_writing && local_is_final(err))
+        local_set_read_only(engine, chore, err);
     if (err != OK && err != ERR_NOT_FOUND && err != ERR_CANCELLED)
-        log_event(LOG_DEBUG, "store", "a chore failed", LOG_STR("chore", str_from(chore)),
-                  LOG_STR("error", str_from(err_name(err))));
+        log_event(LOG_DEBUG, "store", chore, LOG_STR("error", str_from(err_name(err))));
 }
 
 void local_urgent_chores(struct local_engine *engine)
 {
-    note("prepare a log segment", store_log_prepare(engine->log));
+    note(engine, "preparing a log segment failed", store_log_prepare(engine->log), true);
     if (is_flush_due(engine))
-        note("flush the index", local_flush_index(engine));
+        note(engine, "flushing the index failed", local_flush_index(engine), true);
 }
 
 void *local_keeper_thread(void *context)
@@ -77,9 +79,9 @@ void *local_keeper_thread(void *context)
         if (local_is_read_only(engine))
             continue;
         local_urgent_chores(engine);
-        note("give back log segments", local_give_back(engine));
+        note(engine, "giving back log segments failed", local_give_back(engine), true);
         enum err err = local_compact_one(engine);
-        note("empty a log segment", err);
+        note(engine, "emptying a log segment failed", err, false);
         /* There may be more to do. */
         if (err == OK)
             local_wake_keeper(engine);

@@ -38,6 +38,11 @@ bool local_is_read_only(const struct local_engine *engine)
     return __atomic_load_n(&engine->is_read_only, __ATOMIC_ACQUIRE);
 }
 
+bool local_is_final(enum err err)
+{
+    return err != OK && err != ERR_NO_SPACE && err != ERR_UNAVAILABLE;
+}
+
 bool local_is_full(struct local_engine *engine, uint64_t wanted_bytes)
 {
     struct io_space space;

@@ -101,6 +101,9 @@ void local_tx_release(struct local_tx *tx);
 /* The engine writes no more, for the reason that the parts make. */
 void local_set_read_only(struct local_engine *engine, const char *what, enum err err);
 bool local_is_read_only(const struct local_engine *engine);
+/* Whether nobody knows after such a failure to write what the disk holds. No room, or too many open files (which strangers can
+ * bring about by opening connections), say nothing about the disk: what is refused for that is refused, and that is all. */
+bool local_is_final(enum err err);
 /* Updates that are not deletions are refused, so that deletions and the index find room. */
 bool local_is_full(struct local_engine *engine, uint64_t wanted_bytes);
 

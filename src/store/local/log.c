@@ -309,7 +309,7 @@ static enum err activate_next(struct store_log *log, uint64_t min_size)
         pthread_mutex_unlock(&log->mutex);
     }
     pthread_mutex_unlock(&log->prepare_mutex);
-    return err == OK || err == ERR_NO_SPACE ? err : ERR_UNAVAILABLE;
+    return err;
 }
 
 /* What a write without room has left is never taken for records: the next one is written over its beginning, and the chain

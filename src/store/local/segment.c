@@ -87,10 +87,13 @@ enum err segment_create(const struct segment_dir *dir, uint64_t id, uint64_t siz
     TRY(fill_new_file(dir, &segment, unfinished, &fd));
     io_reached(dir->io, "segment.filled");
     enum err err = io_rename_new(dir->io, dir->fd, unfinished, dir->fd, name);
-    if (err == OK)
-        err = io_sync(dir->io, dir->fd);
     if (err != OK) {
         (void)io_unlink(dir->io, dir->fd, unfinished);
+        return err;
+    }
+    err = io_sync(dir->io, dir->fd);
+    if (err != OK) {
+        (void)io_unlink(dir->io, dir->fd, name); /* so that the next one can have it */
         return err;
     }
     segment.fd = fd_take(&fd);
@@ -128,7 +131,10 @@ enum err segment_rename(const struct segment_dir *dir, uint64_t id, const char *
     segment_name(renamed, id, ending);
     TRY(io_rename_new(dir->io, dir->fd, name, dir->fd, renamed));
     io_reached(dir->io, "segment.retired");
-    return io_sync(dir->io, dir->fd);
+    enum err err = io_sync(dir->io, dir->fd);
+    if (err != OK)
+        (void)io_rename_new(dir->io, dir->fd, renamed, dir->fd, name);
+    return err;
 }
 
 enum err segment_retire(const struct segment_dir *dir, uint64_t id)

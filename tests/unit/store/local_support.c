@@ -76,6 +76,15 @@ bool nth_file(const char *folder, const char *ending, size_t n, char out_path[TE
     return found;
 }
 
+size_t count_files(const char *path, const char *folder)
+{
+    char file[TEST_PATH_MAX];
+    size_t count = 0;
+    while (nth_file(file_in(path, folder), "", count, file))
+        count++;
+    return count - 2; /* "." and ".." */
+}
+
 /* ---- Faults ---- */
 
 static struct {
@@ -84,14 +93,16 @@ static struct {
     unsigned nth;
     int error;
 } faults[FAULT_CALLS];
-static size_t partial_write;
+static size_t partial_write, short_len;
+static bool are_syncs_skipped;
 static struct io_space told_space;
 static void (*reached_hook)(const char *place);
 
 void fault_clear(void)
 {
     memset(faults, 0, sizeof(faults));
-    partial_write = 0;
+    partial_write = short_len = 0;
+    are_syncs_skipped = false;
     told_space = (struct io_space){0};
     reached_hook = NULL;
 }
@@ -102,6 +113,16 @@ void fault_set(enum fault_call call, unsigned nth, int error, bool is_sticky)
     faults[call].error = error;
     faults[call].is_sticky = is_sticky;
     __atomic_store_n(&faults[call].is_set, true, __ATOMIC_RELEASE);
+}
+
+void fault_set_short(size_t len)
+{
+    short_len = len;
+}
+
+void fault_skip_syncs(void)
+{
+    are_syncs_skipped = true;
 }
 
 void fault_set_partial_write(size_t len)
@@ -141,15 +162,29 @@ static int fault_open(int dir_fd, const char *path, int flags, mode_t mode)
     return fails(FAULT_OPEN) ? -1 : io_system.open(dir_fd, path, flags, mode);
 }
 
+/* What passes O_DIRECT must stay aligned. */
+static size_t shortened(int fd, size_t len)
+{
+    enum { PAGE = 4096 };
+    int flags = fcntl(fd, F_GETFL);
+    size_t most = flags >= 0 && flags & O_DIRECT ? PAGE : short_len;
+    return short_len && most < len ? most : len;
+}
+
 static ssize_t fault_preadv2(int fd, const struct iovec *piece, int count, off_t offset, int flags)
 {
-    return fails(FAULT_READ) ? -1 : io_system.preadv2(fd, piece, count, offset, flags);
+    struct iovec first = {piece->iov_base, shortened(fd, piece->iov_len)};
+    if (fails(FAULT_READ))
+        return -1;
+    if (first.iov_len < piece->iov_len)
+        return io_system.preadv2(fd, &first, 1, offset, flags);
+    return io_system.preadv2(fd, piece, count, offset, flags);
 }
 
 static ssize_t fault_pwrite(int fd, const void *src, size_t len, off_t offset)
 {
     if (!fails(FAULT_WRITE))
-        return io_system.pwrite(fd, src, len, offset);
+        return io_system.pwrite(fd, src, shortened(fd, len), offset);
     int error = errno;
     if (partial_write && partial_write < len)
         (void)io_system.pwrite(fd, src, partial_write, offset);
@@ -159,12 +194,16 @@ static ssize_t fault_pwrite(int fd, const void *src, size_t len, off_t offset)
 
 static int fault_fdatasync(int fd)
 {
-    return fails(FAULT_SYNC_DATA) ? -1 : io_system.fdatasync(fd);
+    if (fails(FAULT_SYNC_DATA))
+        return -1;
+    return are_syncs_skipped ? 0 : io_system.fdatasync(fd);
 }
 
 static int fault_fsync(int fd)
 {
-    return fails(FAULT_SYNC) ? -1 : io_system.fsync(fd);
+    if (fails(FAULT_SYNC))
+        return -1;
+    return are_syncs_skipped ? 0 : io_system.fsync(fd);
 }
 
 static int fault_ftruncate(int fd, off_t len)
@@ -189,11 +228,13 @@ static int fault_unlink(int dir_fd, const char *path)
 
 static int fault_mkdir(int dir_fd, const char *path, mode_t mode)
 {
-    return io_system.mkdir(dir_fd, path, mode);
+    return fails(FAULT_MKDIR) ? -1 : io_system.mkdir(dir_fd, path, mode);
 }
 
 static int fault_statvfs(int fd, struct statvfs *out)
 {
+    if (fails(FAULT_STATVFS))
+        return -1;
     int result = io_system.statvfs(fd, out);
     if (told_space.total_bytes) {
         out->f_frsize = 1;
@@ -315,6 +356,13 @@ enum err put_body(struct engine *engine, uint64_t number, const void *bytes, siz
     return catalog_update_wait(engine, &update.update);
 }
 
+enum err delete_body(struct engine *engine, uint64_t number)
+{
+    struct object_row row = {.bucket_id = 1, .key = str_of(&number, sizeof(number))};
+    struct row_update update = {{.apply = apply_delete, .flags = UPDATE_FREES}, TABLE_object, &row};
+    return catalog_update_wait(engine, &update.update);
+}
+
 enum err check_body(struct engine *engine, uint64_t number, size_t len)
 {
     struct arena *arena = arena_new(ARENA_CAP);
@@ -331,6 +379,25 @@ enum err check_body(struct engine *engine, uint64_t number, size_t len)
             assert_memory_equal(actual, expected, len);
     }
     view_end(tx);
+    arena_free(arena);
+    return err;
+}
+
+enum err store_extent(struct engine *engine, struct extent_row *out_row)
+{
+    struct extent_writer *writer;
+    struct arena *arena = arena_new(1 << 20);
+    char *bytes = mem_alloc_aligned(4096, 10000);
+    fill_bytes(bytes, 10000, 1);
+    enum err err = extent_begin(engine, 10000, &writer);
+    if (err == OK) {
+        err = extent_write(writer, bytes, 10000, 0);
+        if (err == OK)
+            err = extent_seal(writer, 10000, arena, out_row);
+        else
+            extent_abort(writer);
+    }
+    mem_free(bytes);
     arena_free(arena);
     return err;
 }

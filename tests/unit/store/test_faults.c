@@ -145,34 +145,6 @@ static void nearly_full_disk_lets_deletions_through(void **state)
 
 /* ---- Extents ---- */
 
-static enum err store_extent(struct engine *engine, struct extent_row *out_row)
-{
-    struct extent_writer *writer;
-    struct arena *arena = arena_new(1 << 20);
-    char *bytes = mem_alloc_aligned(4096, 10000);
-    fill_bytes(bytes, 10000, 1);
-    enum err err = extent_begin(engine, 10000, &writer);
-    if (err == OK) {
-        err = extent_write(writer, bytes, 10000, 0);
-        if (err == OK)
-            err = extent_seal(writer, 10000, arena, out_row);
-        else
-            extent_abort(writer);
-    }
-    mem_free(bytes);
-    arena_free(arena);
-    return err;
-}
-
-static size_t count_files(const struct faulty *faulty, const char *folder)
-{
-    char path[TEST_PATH_MAX];
-    size_t count = 0;
-    while (nth_file(file_in(faulty->path, folder), "", count, path))
-        count++;
-    return count - 2; /* "." and ".." */
-}
-
 static void failures_of_extents(void **state)
 {
     struct faulty *faulty = *state;
@@ -201,7 +173,7 @@ static void failures_of_extents(void **state)
         assert_err(store_extent(faulty->engine, &row), cases[i].expected);
         assert_int_equal(is_read_only(faulty->engine, "storing an extent failed"),
                          cases[i].is_final);
-        assert_int_equal(count_files(faulty, "tmp"), 0);
+        assert_int_equal(count_files(faulty->path, "tmp"), 0);
         reopen(faulty);
         assert_ok(store_extent(faulty->engine, &row));
         reopen(faulty);

@@ -39,25 +39,6 @@ static struct engine *open_small(void)
     return engine;
 }
 
-struct deletion {
-    struct update update;
-    uint64_t number;
-};
-
-static enum err apply_deletion(struct update *update, struct tx *tx)
-{
-    const struct deletion *deletion = (const struct deletion *)(void *)update;
-    struct object_row row = {.bucket_id = 1,
-                             .key = str_of(&deletion->number, sizeof(deletion->number))};
-    return row_delete(tx, TABLE_object, &row);
-}
-
-static enum err delete_body(struct engine *engine, uint64_t number)
-{
-    struct deletion deletion = {{.apply = apply_deletion, .flags = UPDATE_FREES}, number};
-    return catalog_update_wait(engine, &deletion.update);
-}
-
 /* Puts bodies from `first` on until there is no more space; how many there are then. */
 static uint64_t fill_up(struct engine *engine, uint64_t first)
 {
