@@ -115,6 +115,11 @@ enum err local_blob_read(struct tx *tx, const struct blob *blob, void *dst);
 /* Sets the columns that are not part of the key from an entry; strings point into it. */
 enum err local_fill_row(const struct table *table, const struct row_entry *entry, void *row);
 
+/* Calls `visit` with every row of a table, in order of keys; the row is valid during the call. view may be null. */
+typedef enum err (*local_row_fn)(void *context, const void *row);
+enum err local_each_row(struct local_engine *engine, const struct index_view *view,
+                        enum table_id table, local_row_fn visit, void *context);
+
 /* Cursors: local_cursor.c */
 enum err local_cursor_open(struct tx *tx, const struct table *table, const void *from,
                            size_t prefix_count, struct cursor **out_cursor);
@@ -150,6 +155,10 @@ enum err local_apply_overlay(struct local_engine *engine, struct overlay *overla
 /* Bringing the index up to the log: replay.c */
 enum err local_replay(struct local_engine *engine, local_progress_fn progress, void *context,
                       struct fail *fail);
+
+/* The position that a state of the index has; view may be null. All 0 for a store that was never written to. */
+enum err local_read_position(struct local_engine *engine, const struct index_view *view,
+                             struct log_position *out_position);
 
 /* Chores: keeper.c */
 void *local_keeper_thread(void *engine);

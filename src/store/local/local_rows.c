@@ -9,6 +9,7 @@
 enum {
     /* Keys that are looked for may be longer than those that can be stored; they are just not found. */
     KEY_BYTES_MAX = 1 << 20,
+    ROW_STRUCT_MAX = 4096,
 };
 
 void local_tx_init(struct local_tx *tx, struct local_engine *engine, enum view_flags flags)
@@ -131,4 +132,40 @@ enum err local_blob_read(struct tx *base, const struct blob *blob, void *dst)
     TRY(store_log_read(local_engine_of(base->engine)->log, segment, offset, dst, blob->length,
                        base->flags));
     return crc32c_update(0, dst, blob->length) == blob->crc32c ? OK : ERR_CORRUPT;
+}
+
+/* ---- All rows of a table ---- */
+
+static enum err visit_entry(const struct table *table, const struct index_iter *iter,
+                            struct arena *arena, local_row_fn visit, void *context)
+{
+    _Alignas(max_align_t) char row[ROW_STRUCT_MAX] = {0};
+    struct row_entry entry;
+    arena_reset(arena);
+    TRY(row_key_decode(table, index_iter_key(iter), arena, row));
+    TRY(row_entry_decode(index_iter_value(iter), &entry));
+    TRY(local_fill_row(table, &entry, row));
+    return visit(context, row);
+}
+
+enum err local_each_row(struct local_engine *engine, const struct index_view *view,
+                        enum table_id id, local_row_fn visit, void *context)
+{
+    const struct table *table = table_of(id);
+    char first = (char)id, end = (char)(id + 1);
+    struct arena *arena = arena_new(2 * ROW_KEY_MAX);
+    assert(table->row_size <= ROW_STRUCT_MAX);
+    struct index_iter *iter =
+        index_iter_new(engine->index, view, str_of(&first, 1), str_of(&end, 1), VIEW_WAIT);
+    enum err err = index_iter_seek(iter, str_of(&first, 1)), result = OK;
+    while (err == OK && result == OK) {
+        result = visit_entry(table, iter, arena, visit, context);
+        if (result == OK)
+            err = index_iter_next(iter);
+    }
+    index_iter_free(iter);
+    arena_free(arena);
+    if (result != OK)
+        return result;
+    return err == ERR_NOT_FOUND ? OK : err;
 }

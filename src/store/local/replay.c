@@ -85,10 +85,12 @@ static enum err replay_record(void *context, const struct log_found *found)
 
 /* ---- What the index knows ---- */
 
-static enum err read_position(struct local_engine *engine, struct log_position *out_position)
+enum err local_read_position(struct local_engine *engine, const struct index_view *view,
+                             struct log_position *out_position)
 {
     struct index_pin pin = {0};
-    enum err err = index_get(engine->index, NULL, position_key(), VIEW_WAIT, &pin);
+    *out_position = (struct log_position){0};
+    enum err err = index_get(engine->index, view, position_key(), VIEW_WAIT, &pin);
     if (err == OK)
         err = position_decode(pin.value, out_position);
     index_pin_release(&pin);
@@ -173,7 +175,7 @@ enum err local_replay(struct local_engine *engine, local_progress_fn progress, v
     struct replay replay = {.engine = engine, .progress = progress, .context = context};
     TRY(check_store(engine, fail));
     TRY(read_figures(engine, fail));
-    TRY(read_position(engine, &replay.position));
+    TRY(local_read_position(engine, NULL, &replay.position));
     replay.total_bytes = bytes_from(engine, replay.position.segment);
     replay.overlay = overlay_new();
     replay.batch = index_batch_new();
