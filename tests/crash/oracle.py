@@ -256,7 +256,7 @@ def main():
     why = why_no_disk(options.fs) if options.mode == "power" else None
     if why:
         # What could be installed is missing, or the machine does not let us: tools/test_summary.py tells these apart.
-        word = "CANNOT" if shutil.which("mkfs." + options.fs) else "SKIPPED"
+        word = "CANNOT" if os.geteuid() != 0 or shutil.which("mkfs." + options.fs) else "SKIPPED"
         print(f"{word}: no power cuts on {options.fs} here: {why}")
         return SKIPPED
     print(f"crash oracle: mode {options.mode}{' on ' + options.fs if options.mode == 'power' else ''}, seed {options.seed}", flush=True)
