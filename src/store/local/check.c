@@ -303,8 +303,8 @@ static enum err check_all(struct check *check)
     return local_extent_each(&check->engine->base, check_orphan, check);
 }
 
-static enum err run_check(struct local_engine *engine, const struct index_view *view,
-                          const struct local_scrub *scrub)
+enum err local_check_parts(struct local_engine *engine, const struct index_view *view,
+                           const struct local_scrub *scrub)
 {
     struct check check = {
         .engine = engine, .view = view, .scrub = *scrub, .arena = arena_new(ARENA_CAP)};
@@ -319,7 +319,7 @@ enum err local_check_open(struct engine *base, const struct local_scrub *scrub)
 {
     struct local_engine *engine = local_engine_of(base);
     struct snapshot *snapshot = snapshot_hold(&engine->snapshots);
-    enum err err = run_check(engine, snapshot->view, scrub);
+    enum err err = local_check_parts(engine, snapshot->view, scrub);
     snapshot_let(&engine->snapshots, snapshot);
     return err;
 }
@@ -358,7 +358,7 @@ enum err local_check(const struct local_options *options, local_found_fn found,
         return check_log_alone(options, &scrub);
     }
     TRY(err);
-    err = run_check(engine, NULL, &scrub);
+    err = local_check_parts(engine, NULL, &scrub);
     local_close_parts(engine);
     return err;
 }

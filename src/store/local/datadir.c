@@ -161,14 +161,17 @@ static enum err read_format(struct datadir *dir, struct fail *fail)
 {
     BUF_SCOPED struct buf text;
     buf_init(&text, FORMAT_BYTES_MAX);
-    enum err err = file_read(dir->fd, "format", &text);
-    if (err == ERR_NOT_FOUND)
-        return write_format(dir, fail);
-    TRY(err);
+    TRY(file_read(dir->fd, "format", &text));
     struct datadir_format format;
     TRY(datadir_format_parse(buf_str(&text), &format, fail));
     memcpy(dir->store_id, format.store_id, STORE_ID_SIZE);
     return OK;
+}
+
+static enum err read_or_write_format(struct datadir *dir, struct fail *fail)
+{
+    enum err err = read_format(dir, fail);
+    return err == ERR_NOT_FOUND ? write_format(dir, fail) : err;
 }
 
 static enum err busy(const struct datadir *dir, const char *path, struct fail *fail)
@@ -232,7 +235,7 @@ static enum err fill_folder(struct datadir *dir, const char *path, const struct 
                             struct fail *fail)
 {
     TRY(take_lock(dir, path, fail));
-    TRY(read_format(dir, fail));
+    TRY(read_or_write_format(dir, fail));
     TRY(open_folder(dir, io, "log", &dir->log_fd));
     TRY(open_folder(dir, io, "extents", &dir->extents_fd));
     TRY(open_folder(dir, io, "tmp", &dir->tmp_fd));
@@ -278,6 +281,33 @@ enum err datadir_open(const char *path, const struct io *io, struct datadir *out
     }
     dir.index_path = join_path(path, "index");
     dir.new_index_path = join_path(path, "index.new");
+    *out_dir = dir;
+    return OK;
+}
+
+static enum err open_backup_folders(struct datadir *dir, const struct io *io, const char *path,
+                                    const char *scratch, struct fail *fail)
+{
+    const int flags = O_RDONLY | O_DIRECTORY;
+    TRY(io_open(io, AT_FDCWD, path, flags, &dir->fd));
+    TRY(read_format(dir, fail));
+    TRY(io_open(io, dir->fd, "log", flags, &dir->log_fd));
+    TRY(io_open(io, dir->fd, "extents", flags, &dir->extents_fd));
+    return io_open(io, AT_FDCWD, scratch, flags, &dir->tmp_fd);
+}
+
+enum err datadir_open_backup(const char *path, const char *scratch, const struct io *io,
+                             struct datadir *out_dir, struct fail *fail)
+{
+    struct datadir dir = {-1, -1, -1, -1, -1, NULL, NULL, {0}};
+    enum err err = open_backup_folders(&dir, io, path, scratch, fail);
+    if (err != OK) {
+        datadir_close(&dir);
+        return fail_set(fail, err, NULL, "the backup \"%s\" cannot be opened: %s", path,
+                        err_fact(err));
+    }
+    dir.index_path = join_path(scratch, "index");
+    dir.new_index_path = join_path(scratch, "index.new");
     *out_dir = dir;
     return OK;
 }

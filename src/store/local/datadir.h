@@ -15,6 +15,10 @@ struct datadir {
 /* Makes what is missing, takes the lock, empties tmp/. ERR_BUSY, ERR_BAD_INPUT, ERR_CORRUPT with a detail. */
 enum err datadir_open(const char *path, const struct io *io, struct datadir *out_dir,
                       struct fail *fail);
+/* A backup as if it were a data folder: it is not locked, nothing is made in it, and the index belongs in `scratch`. With an io that
+ * refuses to write (io_read_only). ERR_NOT_FOUND, ERR_BAD_INPUT, ERR_CORRUPT with a detail. */
+enum err datadir_open_backup(const char *path, const char *scratch, const struct io *io,
+                             struct datadir *out_dir, struct fail *fail);
 void datadir_close(struct datadir *dir); /* allowed on a zeroed one, and twice */
 
 /* The format file as text, for datadir.c and its test. */

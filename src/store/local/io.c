@@ -47,6 +47,86 @@ const struct io io_system = {
     .statvfs = fstatvfs,
 };
 
+/* ---- Reading only ---- */
+
+static int refuse(void)
+{
+    errno = EROFS;
+    return -1;
+}
+
+static int refuse_open(int dir_fd, const char *path, int flags, mode_t mode)
+{
+    return flags & (O_CREAT | O_TRUNC)
+               ? refuse()
+               : system_open(dir_fd, path, (flags & ~O_ACCMODE) | O_RDONLY, mode);
+}
+
+static ssize_t refuse_pwrite(int fd, const void *src, size_t len, off_t offset)
+{
+    (void)fd, (void)src, (void)len, (void)offset;
+    return refuse();
+}
+
+static int pass_sync(int fd)
+{
+    (void)fd;
+    return 0;
+}
+
+static int refuse_ftruncate(int fd, off_t len)
+{
+    (void)fd, (void)len;
+    return refuse();
+}
+
+static int refuse_fallocate(int fd, int mode, off_t offset, off_t len)
+{
+    (void)fd, (void)mode, (void)offset, (void)len;
+    return refuse();
+}
+
+static int refuse_rename(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
+{
+    (void)from_dir, (void)from, (void)to_dir, (void)to, (void)flags;
+    return refuse();
+}
+
+static int refuse_unlink(int dir_fd, const char *path)
+{
+    (void)dir_fd, (void)path;
+    return refuse();
+}
+
+static int refuse_mkdir(int dir_fd, const char *path, mode_t mode)
+{
+    (void)dir_fd, (void)path, (void)mode;
+    return refuse();
+}
+
+static int refuse_link(int from_dir, const char *from, int to_dir, const char *to)
+{
+    (void)from_dir, (void)from, (void)to_dir, (void)to;
+    return refuse();
+}
+
+const struct io io_read_only = {
+    .open = refuse_open,
+    .preadv2 = preadv2,
+    .pwrite = refuse_pwrite,
+    .fdatasync = pass_sync,
+    .fsync = pass_sync,
+    .ftruncate = refuse_ftruncate,
+    .fallocate = refuse_fallocate,
+    .rename = refuse_rename,
+    .unlink = refuse_unlink,
+    .mkdir = refuse_mkdir,
+    .statvfs = fstatvfs,
+    .link = refuse_link,
+};
+
+/* ---- Helpers ---- */
+
 /* Repeats a call that a signal has interrupted. */
 #define RETRIED(result, call)                                                                      \
     do {                                                                                           \

@@ -29,6 +29,9 @@ struct io {
 };
 
 extern const struct io io_system;
+/* The system's, but nothing can be made, changed or removed (EROFS); files are opened for reading whatever was asked for, and syncs do
+ * nothing. */
+extern const struct io io_read_only;
 
 static inline void io_reached(const struct io *io, const char *place)
 {

@@ -145,7 +145,10 @@ enum err local_open_parts(const struct local_options *options, const struct loca
     pthread_mutex_init(&engine->failure_mutex, NULL);
     init_condition(&engine->has_updates);
     init_condition(&engine->has_chores);
-    enum err err = datadir_open(options->data_dir, engine->io, &engine->dir, fail);
+    enum err err = opening->scratch
+                       ? datadir_open_backup(options->data_dir, opening->scratch, engine->io,
+                                             &engine->dir, fail)
+                       : datadir_open(options->data_dir, engine->io, &engine->dir, fail);
     if (err == OK)
         err = index_destroy(engine->dir.new_index_path, fail);
     if (err == OK)

@@ -177,6 +177,8 @@ enum err local_give_back(struct local_engine *engine);
 /* Opening without threads: local_engine.c. An engine whose index has all that the log has. */
 struct local_opening {
     bool rebuild; /* the index is a new one beside the old */
+    /* Not null: the data folder is a backup, which is only read; the index is made in this folder. */
+    const char *scratch;
     local_progress_fn progress;
     void *context;
     void (*lost)(void *context,
@@ -189,6 +191,10 @@ void local_close_parts(struct local_engine *engine);
 /* The log alone; the data folder is open. */
 enum err local_open_log(struct local_engine *engine, const struct local_options *options,
                         struct fail *fail);
+
+/* Reads everything, of an engine without threads, or of a state that is held: check.c */
+enum err local_check_parts(struct local_engine *engine, const struct index_view *view,
+                           const struct local_scrub *scrub);
 
 /* Extents: extents.c */
 enum err extent_store_open(struct local_engine *engine, struct extent_store **out_store,
