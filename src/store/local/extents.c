@@ -309,6 +309,7 @@ static enum err link_in(struct extent_store *store, const struct local_writer *w
         err = io_sync(store->io, folder);
         if (err != OK)
             (void)io_unlink(store->io, store->dir_fd, path);
+        io_reached(store->io, "extent.named");
         *out_id = id;
         return err;
     }
@@ -317,6 +318,7 @@ static enum err link_in(struct extent_store *store, const struct local_writer *w
 static enum err make_durable(struct extent_store *store, const struct local_writer *writer,
                              uint64_t length, uint64_t *out_id)
 {
+    io_reached(store->io, "extent.written");
     if (store->io->ftruncate(writer->fd, (off_t)length) < 0)
         return err_from_errno(errno);
     TRY(io_sync_data(store->io, writer->fd));
@@ -412,7 +414,10 @@ enum err local_extent_drop(struct engine *base, uint64_t id)
     if (is_kept)
         return OK;
     extent_path(id, path);
-    return io_unlink(store->io, store->dir_fd, path);
+    io_reached(store->io, "extent.dropping");
+    TRY(io_unlink(store->io, store->dir_fd, path));
+    io_reached(store->io, "extent.dropped");
+    return OK;
 }
 
 struct listing {

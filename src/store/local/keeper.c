@@ -49,7 +49,9 @@ enum err local_flush_index(struct local_engine *engine)
 {
     uint64_t bytes = __atomic_load_n(&engine->unflushed_bytes, __ATOMIC_RELAXED);
     uint64_t changes = __atomic_load_n(&engine->unflushed_changes, __ATOMIC_RELAXED);
+    io_reached(engine->io, "index.flushing");
     TRY(index_flush(engine->index));
+    io_reached(engine->io, "index.flushed");
     __atomic_sub_fetch(&engine->unflushed_bytes, bytes, __ATOMIC_RELAXED);
     __atomic_sub_fetch(&engine->unflushed_changes, changes, __ATOMIC_RELAXED);
     return OK;
@@ -82,9 +84,10 @@ void *local_keeper_thread(void *context)
         note(engine, "giving back log segments failed", local_give_back(engine), true);
         enum err err = local_compact_one(engine);
         note(engine, "emptying a log segment failed", err, false);
-        /* There may be more to do. */
-        if (err == OK)
-            local_wake_keeper(engine);
+        if (err == OK) {
+            io_reached(engine->io, "segment.emptied");
+            local_wake_keeper(engine); /* there may be more to do */
+        }
     }
     return NULL;
 }

@@ -401,6 +401,7 @@ enum err store_log_append(struct store_log *log, struct log_batch *batch,
     struct record last = encode_records(log, batch);
     pad(&batch->bytes);
     TRY(buf_err(&batch->bytes));
+    io_reached(log->dir.io, "log.writing");
     TRY(write_at_end(log, buf_str(&batch->bytes)));
     io_reached(log->dir.io, "log.written");
     *out_place = (struct log_place){log->active->id, log->end_offset};

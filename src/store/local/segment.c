@@ -82,11 +82,13 @@ enum err segment_create(const struct segment_dir *dir, uint64_t id, uint64_t siz
         char reused[SEGMENT_NAME_MAX];
         segment_name(reused, reuse_id, ".free");
         TRY(io_rename_new(dir->io, dir->fd, reused, dir->fd, unfinished));
+        io_reached(dir->io, "segment.reused");
     }
     FD_SCOPED int fd = -1;
     TRY(fill_new_file(dir, &segment, unfinished, &fd));
     io_reached(dir->io, "segment.filled");
     enum err err = io_rename_new(dir->io, dir->fd, unfinished, dir->fd, name);
+    io_reached(dir->io, "segment.named");
     if (err != OK) {
         (void)io_unlink(dir->io, dir->fd, unfinished);
         return err;
