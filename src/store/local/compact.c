@@ -13,12 +13,19 @@
 #include "base/crc.h"
 
 enum {
-    /* A segment is emptied when less than this part of it, in per cent, counts; when the disk is nearly full, almost any. */
+    /* The segment of which the least counts is emptied when that is less than this part of it, in per cent; when the disk
+     * is nearly full, almost any. */
     SPARSE_PERCENT = 50,
     SPARSE_PERCENT_FULL = 80,
+    /* It is emptied as well when less than this part of all counts: segments that die evenly would else be half empty, all of
+     * them at once. In a small log nobody would see the difference. */
+    DENSE_PERCENT = 72,
+    DENSE_FROM_BYTES = 16 << 20,
     /* Deletions are needed until the oldest segment goes. When they are more than this part of the log, it goes. */
     TOMBSTONE_PERCENT = 12,
     SLICE_BYTES = 256 << 10,
+    SLICE_PART =
+        16, /* of the segment: what does not fit behind another leaves the end of a segment empty */
     SLICE_CHANGES = 512,
     ARENA_CAP = 1 << 30,
 };
@@ -38,7 +45,7 @@ struct slice {
     bool keeps_deletions; /* there is an older segment */
     struct arena *arena;
     struct kept_change *first, **last;
-    size_t count, bytes;
+    size_t count, bytes, bytes_max;
     int64_t begun_us;
 };
 
@@ -62,26 +69,40 @@ static enum err position_segment(struct local_engine *engine, uint64_t *out_segm
 }
 
 struct choice {
-    uint64_t segment;
+    uint64_t segment, size;
     uint64_t percent;
     bool is_oldest;
 };
 
+/* What of a segment would be copied. */
+static uint64_t counting_bytes(const struct log_figures *figures, bool is_oldest)
+{
+    return figures->live_bytes + (is_oldest ? 0 : figures->tombstone_bytes);
+}
+
 /* Takes one more segment into account. */
 static void weigh(struct choice *choice, const struct log_figures *figures, bool is_oldest)
 {
-    uint64_t counts = figures->live_bytes + (is_oldest ? 0 : figures->tombstone_bytes);
-    uint64_t percent = percent_of(counts, figures->size);
+    uint64_t percent = percent_of(counting_bytes(figures, is_oldest), figures->size);
     if (choice->segment && percent >= choice->percent)
         return;
-    *choice = (struct choice){figures->id, percent, is_oldest};
+    *choice = (struct choice){figures->id, figures->size, percent, is_oldest};
+}
+
+static uint64_t sparse_limit(struct local_engine *engine, uint64_t counting, uint64_t sealed)
+{
+    if (local_is_full(engine, 0))
+        return SPARSE_PERCENT_FULL;
+    /* Of one segment at least, no more counts than of all. */
+    bool is_wasteful = sealed >= DENSE_FROM_BYTES && percent_of(counting, sealed) < DENSE_PERCENT;
+    return is_wasteful ? DENSE_PERCENT : SPARSE_PERCENT;
 }
 
 static enum err choose(struct local_engine *engine, struct choice *out_choice)
 {
     struct choice best = {0}, oldest = {0};
     struct log_figures figures = {0};
-    uint64_t end, size = 0, tombstones = 0, limit;
+    uint64_t end, size = 0, tombstones = 0, sealed = 0, counting = 0;
     TRY(position_segment(engine, &end));
     for (bool is_first = true; store_log_next_segment(engine->log, figures.id, &figures);
          is_first = false) {
@@ -89,14 +110,15 @@ static enum err choose(struct local_engine *engine, struct choice *out_choice)
         tombstones += figures.tombstone_bytes;
         if (figures.state != SEGMENT_SEALED || figures.is_damaged || figures.id >= end)
             continue;
+        sealed += figures.size;
+        counting += counting_bytes(&figures, is_first);
         weigh(&best, &figures, is_first);
         if (is_first)
             weigh(&oldest, &figures, true);
     }
-    limit = local_is_full(engine, 0) ? SPARSE_PERCENT_FULL : SPARSE_PERCENT;
     if (oldest.segment && percent_of(tombstones, size) > TOMBSTONE_PERCENT)
         best = oldest;
-    else if (!best.segment || best.percent >= limit)
+    else if (!best.segment || best.percent >= sparse_limit(engine, counting, sealed))
         return ERR_NOT_FOUND;
     *out_choice = best;
     return OK;
@@ -216,7 +238,7 @@ static enum err read_record(void *context, const struct log_found *found)
         if (counts)
             keep(slice, &change, payload.ptr, offset);
         offset += length;
-        if (slice->count >= SLICE_CHANGES || slice->bytes >= SLICE_BYTES)
+        if (slice->count >= SLICE_CHANGES || slice->bytes >= slice->bytes_max)
             TRY(commit_slice(slice));
     }
     return OK;
@@ -232,6 +254,8 @@ enum err local_compact_one(struct local_engine *engine)
         .engine = engine,
         .segment = choice.segment,
         .keeps_deletions = !choice.is_oldest,
+        .bytes_max =
+            choice.size / SLICE_PART < SLICE_BYTES ? choice.size / SLICE_PART : SLICE_BYTES,
         .arena = arena_new(ARENA_CAP),
     };
     clear_slice(&slice);

@@ -4,6 +4,8 @@
  *  - full Bloom filters: most updates ask first for a row that is not there.
  *  - filters and block indexes live in the block cache, in pieces, so that memory stays within the setting however large
  *    the index is.
+ *  - files with many deletions are compacted soon, and a walk that must not wait gives up where it passes many: what was deleted
+ *    is walked over until then.
  *  - one thread flushes, one compacts, the second at low priority of the CPU. */
 #include "store/local/index.h"
 
@@ -22,6 +24,11 @@ enum {
     INFO_LOG_WARN = 2,
     TIER_BLOCK_CACHE = 1, /* rocksdb's kBlockCacheTier: what is in memory, no I/O */
     TABLE_FORMAT = 5,
+    /* A file is compacted for its deletions when so many of so many entries in a row are such. */
+    DELETION_WINDOW = 4096,
+    DELETION_TRIGGER = 2048,
+    /* Entries that a step of a walk may pass over on a loop: a tenth of a millisecond or so. */
+    NOWAIT_SKIPS_MAX = 1000,
 };
 
 struct index {
@@ -121,6 +128,8 @@ static void set_options(rocksdb_options_t *options, size_t memtable_bytes)
     rocksdb_options_set_info_log_level(options, INFO_LOG_WARN);
     rocksdb_options_set_max_log_file_size(options, INFO_LOG_BYTES);
     rocksdb_options_set_keep_log_file_num(options, INFO_LOGS_KEPT);
+    rocksdb_options_add_compact_on_deletion_collector_factory(options, DELETION_WINDOW,
+                                                              DELETION_TRIGGER);
 }
 
 static rocksdb_env_t *make_env(void)
@@ -138,8 +147,10 @@ static rocksdb_readoptions_t *make_read_options(const rocksdb_snapshot_t *snapsh
     rocksdb_readoptions_set_verify_checksums(options, 1);
     if (snapshot)
         rocksdb_readoptions_set_snapshot(options, snapshot);
-    if (nowait)
+    if (nowait) {
         rocksdb_readoptions_set_read_tier(options, TIER_BLOCK_CACHE);
+        rocksdb_readoptions_set_max_skippable_internal_keys(options, NOWAIT_SKIPS_MAX);
+    }
     return options;
 }
 

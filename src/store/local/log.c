@@ -16,6 +16,11 @@
 
 enum {
     FIRST_SEGMENT_BYTES = 1 << 20, /* so that an empty store is small */
+    /* Segments have at most one in LOG_PARTS bytes of the log, so that what is prepared or waits to be used again stays
+     * a small part of it; but not less than this, because each seal costs a sync. */
+    SMALL_SEGMENT_BYTES = 16 << 20,
+    LOG_PARTS = 32,
+    FREE_PART = 16, /* files that wait to be used again: one in so many bytes of the log */
     SIZE_GRANULARITY = 4096,
     OPEN_MAX = 128, /* descriptors of segments that nobody reads at the moment */
 };
@@ -84,19 +89,50 @@ void store_log_forget(struct store_log *log, uint64_t id)
     mem_free(segment);
 }
 
-static void keep_or_unlink_free(struct store_log *log, uint64_t id, uint64_t size)
+/* With the mutex held. */
+static uint64_t log_size(const struct store_log *log)
+{
+    uint64_t size = 0;
+    for (size_t i = 0; i < log->segment_count; i++)
+        size += log->segment[i]->size;
+    return size;
+}
+
+/* Of a segment of a log of that size. */
+static uint64_t grown_size(const struct store_log *log, uint64_t log_bytes)
+{
+    uint64_t size = SMALL_SEGMENT_BYTES;
+    while (size < log->segment_bytes && size * 2 * LOG_PARTS <= log_bytes)
+        size *= 2;
+    return size < log->segment_bytes ? size : log->segment_bytes;
+}
+
+static void unlink_free(const struct store_log *log, uint64_t id)
 {
     char name[SEGMENT_NAME_MAX];
-    bool is_kept = false;
-    pthread_mutex_lock(&log->mutex);
-    if (size == log->segment_bytes && log->free_count < FREE_FILES_MAX) {
-        log->free_file[log->free_count++] = (struct free_file){id, size};
-        is_kept = true;
-    }
-    pthread_mutex_unlock(&log->mutex);
     segment_name(name, id, ".free");
+    (void)io_unlink(log->dir.io, log->dir.fd, name);
+}
+
+/* At least one file is kept, if it has the size of those that are made now. */
+static bool is_free_wanted(const struct store_log *log, uint64_t size)
+{
+    uint64_t log_bytes = log_size(log), kept = size;
+    for (size_t i = 0; i < log->free_count; i++)
+        kept += log->free_file[i].size;
+    return size == grown_size(log, log_bytes) && log->free_count < FREE_FILES_MAX &&
+           (log->free_count == 0 || kept <= log_bytes / FREE_PART);
+}
+
+static void keep_or_unlink_free(struct store_log *log, uint64_t id, uint64_t size)
+{
+    pthread_mutex_lock(&log->mutex);
+    bool is_kept = is_free_wanted(log, size);
+    if (is_kept)
+        log->free_file[log->free_count++] = (struct free_file){id, size};
+    pthread_mutex_unlock(&log->mutex);
     if (!is_kept)
-        (void)io_unlink(log->dir.io, log->dir.fd, name);
+        unlink_free(log, id);
 }
 
 /* ---- Opening and closing ---- */
@@ -227,11 +263,15 @@ void log_batch_end(struct log_batch *batch, uint32_t change_count)
 
 /* ---- Making segments ---- */
 
-/* Segments double until they are full-grown, and stay small where there is little room. */
-static uint64_t next_size(const struct store_log *log, uint64_t last, uint64_t min_size)
+/* Segments grow with the log, and stay small where there is little room. */
+static uint64_t next_size(const struct store_log *log, uint64_t last, uint64_t log_bytes,
+                          uint64_t min_size)
 {
     uint64_t size = last < FIRST_SEGMENT_BYTES ? FIRST_SEGMENT_BYTES : 2 * last;
+    uint64_t grown = grown_size(log, log_bytes);
     struct io_space space;
+    if (size > grown)
+        size = grown;
     if (io_space(log->dir.io, log->dir.fd, &space) == OK && size > space.free_bytes / 4)
         size = space.free_bytes / 4;
     if (size < FIRST_SEGMENT_BYTES)
@@ -243,15 +283,20 @@ static uint64_t next_size(const struct store_log *log, uint64_t last, uint64_t m
     return (size + SIZE_GRANULARITY - 1) / SIZE_GRANULARITY * SIZE_GRANULARITY;
 }
 
-/* A file of that size that can be used again, or 0. */
+/* A file of that size that can be used again, or 0. Those of another size go: the log has grown, or shrunk. */
 static uint64_t take_free_file(struct store_log *log, uint64_t size)
 {
-    uint64_t id = 0;
-    pthread_mutex_lock(&log->mutex);
-    if (log->free_count && log->free_file[log->free_count - 1].size == size)
-        id = log->free_file[--log->free_count].id;
-    pthread_mutex_unlock(&log->mutex);
-    return id;
+    struct free_file file;
+    do {
+        file = (struct free_file){0};
+        pthread_mutex_lock(&log->mutex);
+        if (log->free_count)
+            file = log->free_file[--log->free_count];
+        pthread_mutex_unlock(&log->mutex);
+        if (file.id && file.size != size)
+            unlink_free(log, file.id);
+    } while (file.id && file.size != size);
+    return file.id;
 }
 
 /* With prepare_mutex held. */
@@ -263,8 +308,9 @@ static enum err make_prepared(struct store_log *log, uint64_t min_size)
     struct segment segment = {0};
     if (log->segment_count)
         segment = *log->segment[log->segment_count - 1];
+    uint64_t log_bytes = log_size(log);
     pthread_mutex_unlock(&log->mutex);
-    uint64_t id = segment.id + 1, size = next_size(log, segment.size, min_size);
+    uint64_t id = segment.id + 1, size = next_size(log, segment.size, log_bytes, min_size);
     TRY(segment_create(&log->dir, id, size, take_free_file(log, size), &segment));
     pthread_mutex_lock(&log->mutex);
     log->prepared = add_segment(log, &segment);

@@ -87,6 +87,27 @@ static void overwritten_bodies_give_their_space_back(void **state)
     check_bodies(test->engine, KEYS);
 }
 
+/* Every segment keeps three of five bodies, so none is sparse by itself: the log as a whole is. */
+static void evenly_dying_bodies_give_their_space_back(void **state)
+{
+    enum { MANY = 1000, DYING_OF_FIVE = 2, LARGE_BODY = 24000 };
+    struct compacting *test = *state;
+    static char body[LARGE_BODY];
+    for (uint64_t i = 0; i < MANY; i++) {
+        fill_bytes(body, LARGE_BODY, i);
+        assert_ok(put_body(test->engine, i, body, LARGE_BODY));
+    }
+    for (uint64_t i = 0; i < MANY; i++)
+        if (i % 5 < DYING_OF_FIVE)
+            assert_ok(delete_body(test->engine, i));
+    uint64_t live = (uint64_t)(MANY / 5 * (5 - DYING_OF_FIVE)) * LARGE_BODY;
+    assert_true(log_bytes(test->engine) > live / 100 * 155);
+    assert_true(shrinks_to(test->engine, live / 100 * 145));
+    for (uint64_t i = 0; i < MANY; i++)
+        if (i % 5 >= DYING_OF_FIVE)
+            assert_ok(check_body(test->engine, i, LARGE_BODY));
+}
+
 /* Rows that are written once lie among others that die; they are moved, and live on. */
 static void rows_that_count_are_moved(void **state)
 {
@@ -188,6 +209,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define COMPACT_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
         COMPACT_TEST(overwritten_bodies_give_their_space_back),
+        COMPACT_TEST(evenly_dying_bodies_give_their_space_back),
         COMPACT_TEST(rows_that_count_are_moved),
         COMPACT_TEST(deleted_rows_do_not_come_back),
         COMPACT_TEST(view_keeps_what_it_can_read),
