@@ -61,7 +61,8 @@ static enum err open_engine(struct server *server, struct fail *fail)
         TRY(make_folders(settings->data_dir, fail));
     if (settings->engine == SETTING_ENGINE_MEM)
         return mem_engine_open(&server->engine);
-    const struct local_options options = {.data_dir = settings->data_dir.ptr};
+    const struct local_options options = {.data_dir = settings->data_dir.ptr,
+                                          .segment_bytes = settings->log_segment_max_bytes};
     return local_engine_open(&options, &server->engine, fail);
 }
 
