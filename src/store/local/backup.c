@@ -276,6 +276,13 @@ static enum err discard_file(struct backup *backup, const struct manifest_file *
     return io_unlink(backup->copier.io, backup->tree.fd, path);
 }
 
+static bool is_gone(const struct segment_copy *copy)
+{
+    struct log_figures figures;
+    return !store_log_next_segment(copy->backup->engine->log, copy->id - 1, &figures) ||
+           figures.id != copy->id || figures.state == SEGMENT_RETIRING;
+}
+
 static enum err copy_segment(struct segment_copy *copy)
 {
     struct backup *backup = copy->backup;
@@ -286,7 +293,7 @@ static enum err copy_segment(struct segment_copy *copy)
     if (err == OK)
         return manifest_add(&backup->manifest, &file);
     /* One that has gone meanwhile was not needed at the position, else it had been kept. */
-    if (!store_log_has_segment(backup->engine->log, copy->id))
+    if (is_gone(copy))
         return discard_file(backup, &file);
     if (err != ERR_CORRUPT)
         return err;

@@ -40,6 +40,8 @@ enum err tree_make(struct tree *tree, const struct io *io, const char *path, str
         err = io_each_entry(tree->fd, refuse_any, NULL);
     if (err == OK)
         return OK;
+    if (tree->is_made)
+        (void)rmdir(path);
     /* Open for who wants to look whether it may be emptied. */
     return fail_set(fail, err, NULL, "the folder \"%s\" %s", path,
                     err == ERR_EXISTS ? "is not empty" : "cannot be read");
