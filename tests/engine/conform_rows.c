@@ -71,6 +71,45 @@ static void second_put_replaces_all_columns(void **state)
     assert_str(got.region, STR("r"));
 }
 
+static uint64_t id_in(struct subject *subject, struct tx *tx)
+{
+    struct bucket_row row = {.name = STR("b")};
+    enum err err = row_get(tx, TABLE_bucket, &row, subject->arena);
+    if (err != ERR_NOT_FOUND)
+        assert_ok(err);
+    return err == OK ? row.id : 0;
+}
+
+static enum err look_in_update(struct tx *tx, void *context)
+{
+    struct subject *subject = context;
+    (void)id_in(subject, tx);
+    return OK;
+}
+
+enum { STATES = 20 };
+
+/* Each view sees its own state however often rows are read in between, by whomever: an engine may keep what is read often. */
+static void rows_that_are_read_often_are_those_of_the_view(void **state)
+{
+    struct subject *subject = *state;
+    struct tx *view[STATES];
+    for (uint64_t i = 0; i < STATES; i++) {
+        struct bucket_row row = {.name = STR("b"), .id = i};
+        if (i % 5 == 0)
+            delete_row(subject, TABLE_bucket, &row);
+        else
+            put_row(subject, TABLE_bucket, &row);
+        view[i] = begin_view(subject);
+        for (uint64_t old = i + 1; old-- > 0;)
+            assert_int_equal(id_in(subject, view[old]), old % 5 ? old : 0);
+        assert_ok(run_update(subject, look_in_update, subject));
+        assert_int_equal(id_in(subject, view[i]), i % 5 ? i : 0);
+    }
+    for (uint64_t i = 0; i < STATES; i++)
+        view_end(view[i]);
+}
+
 static void deleted_row_is_gone_and_deleting_again_is_fine(void **state)
 {
     struct setting_row row = {.name = STR("s"), .value = STR("v")};
@@ -249,6 +288,7 @@ int conform_rows(void)
         CONFORM(all_kinds_of_columns_come_back),
         CONFORM(every_table_takes_a_row_of_its_keys_alone),
         CONFORM(second_put_replaces_all_columns),
+        CONFORM(rows_that_are_read_often_are_those_of_the_view),
         CONFORM(deleted_row_is_gone_and_deleting_again_is_fine),
         CONFORM(tables_are_apart),
         CONFORM(strings_are_copied_both_ways),

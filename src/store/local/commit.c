@@ -295,11 +295,22 @@ static enum err write_index_at_last(struct local_engine *engine)
     return err;
 }
 
+/* Rows that the batch changes are not to be found in the cache by those who see the batch. */
+static void change_cached(struct local_engine *engine)
+{
+    uint64_t snapshot = snapshot_newest(&engine->snapshots) + 1;
+    for (const struct overlay_node *node = overlay_find_from(engine->commit->overlay, (str){0});
+         node; node = overlay_next(node))
+        if (node->change && row_cache_has((enum table_id)(uint8_t)node->key.ptr[0]))
+            row_cache_change(engine->row_cache, node->key, snapshot);
+}
+
 static enum err commit_batch(struct local_engine *engine)
 {
     struct commit *commit = engine->commit;
     struct log_place place;
     TRY(write_batch(engine, &place));
+    change_cached(engine);
     struct log_position position = store_log_end(engine->log);
     enum err err =
         local_apply_overlay(engine, commit->overlay, commit->index_batch, &place, &position);

@@ -210,6 +210,7 @@ static void close_engine(struct engine *base)
     stop_threads(engine);
     commit_free(engine->commit);
     snapshots_release(&engine->snapshots);
+    row_cache_free(engine->row_cache);
     /* A disk that has failed is left as it is; the next start replays. */
     if (!local_is_read_only(engine))
         (void)index_flush(engine->index);
@@ -251,12 +252,14 @@ enum err local_engine_open(const struct local_options *options, struct engine **
     struct local_engine *engine;
     TRY(local_open_parts(options, &(struct local_opening){0}, &engine, fail));
     engine->commit = commit_new();
+    engine->row_cache = row_cache_new();
     snapshots_init(&engine->snapshots);
     (void)snapshot_publish(&engine->snapshots, engine->index);
     enum err err = start_threads(engine);
     if (err != OK) {
         commit_free(engine->commit);
         snapshots_release(&engine->snapshots);
+        row_cache_free(engine->row_cache);
         local_close_parts(engine);
         return fail_set(fail, err, NULL, "the store's threads cannot be started");
     }

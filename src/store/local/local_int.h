@@ -11,6 +11,7 @@
 #include "store/local/local_engine.h"
 #include "store/local/log.h"
 #include "store/local/overlay.h"
+#include "store/local/row_cache.h"
 #include "store/local/snapshot.h"
 
 enum {
@@ -49,6 +50,7 @@ struct local_engine {
     struct store_log *log;
     struct index *index;
     struct snapshots snapshots;
+    struct row_cache *row_cache; /* of an engine that is open for use */
     struct freezes freezes;
     struct extent_store *extents;
 

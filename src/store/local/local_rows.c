@@ -64,14 +64,31 @@ static enum err fill_copied(const struct table *table, const struct row_entry *e
     return local_fill_row(table, &copy, row);
 }
 
-static enum err get_from_index(struct local_tx *tx, const struct index_view *view,
-                               const struct table *table, void *row, struct arena *arena)
+/* What the index has under tx->key. Afterwards the entry's strings lie in the pin or in tx->value. */
+static enum err read_entry(struct local_tx *tx, const struct table *table,
+                           struct row_entry *out_entry, struct index_pin *out_pin)
 {
     struct local_engine *engine = local_engine_of(tx->base.engine);
-    struct index_pin pin;
+    bool is_cached = row_cache_has(table->id);
+    str key = buf_str(&tx->key);
+    uint64_t number = tx->snapshot ? tx->snapshot->number : ROW_CACHE_NEWEST;
+    buf_clear(&tx->value);
+    if (is_cached && row_cache_get(engine->row_cache, key, number, &tx->value))
+        return row_entry_decode(buf_str(&tx->value), out_entry);
+    const struct index_view *view = tx->snapshot ? tx->snapshot->view : NULL;
+    TRY(index_get(engine->index, view, key, tx->base.flags, out_pin));
+    TRY(row_entry_decode(out_pin->value, out_entry));
+    if (is_cached)
+        row_cache_put(engine->row_cache, key, number, out_pin->value);
+    return OK;
+}
+
+static enum err get_from_index(struct local_tx *tx, const struct table *table, void *row,
+                               struct arena *arena)
+{
+    struct index_pin pin = {0};
     struct row_entry entry;
-    TRY(index_get(engine->index, view, buf_str(&tx->key), tx->base.flags, &pin));
-    enum err err = row_entry_decode(pin.value, &entry);
+    enum err err = read_entry(tx, table, &entry, &pin);
     if (err == OK)
         err = fill_copied(table, &entry, row, arena);
     index_pin_release(&pin);
@@ -90,12 +107,9 @@ static enum err get_in_update(struct local_tx *tx, const struct table *table, vo
                    : fill_copied(table, &node->change->entry, row, arena);
     if (node && node->is_base_known && !node->has_base)
         return ERR_NOT_FOUND;
-    struct local_engine *engine = local_engine_of(tx->base.engine);
     struct index_pin pin = {0};
     struct row_entry entry;
-    enum err err = index_get(engine->index, NULL, buf_str(&tx->key), VIEW_WAIT, &pin);
-    if (err == OK)
-        err = row_entry_decode(pin.value, &entry);
+    enum err err = read_entry(tx, table, &entry, &pin);
     if (err == OK || err == ERR_NOT_FOUND) {
         if (!node)
             node = overlay_make(overlay, buf_str(&tx->key));
@@ -116,7 +130,7 @@ enum err local_row_get(struct tx *base, const struct table *table, void *row, st
         return ERR_NOT_FOUND;
     if (base->is_update)
         return get_in_update(tx, table, row, arena);
-    return get_from_index(tx, tx->snapshot->view, table, row, arena);
+    return get_from_index(tx, table, row, arena);
 }
 
 enum err local_blob_read(struct tx *base, const struct blob *blob, void *dst)
