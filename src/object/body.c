@@ -22,7 +22,8 @@ struct io_buffer {
     uint64_t offset;    /* in the body */
     bool is_old;        /* its client was given time to fill it once already */
     unsigned use_count; /* jobs that still need it */
-    struct job hash[DIGEST_LANE_COUNT];
+    struct hash_item md5;
+    struct job sha;
     struct job write;
     enum err write_result;
 };
@@ -39,7 +40,9 @@ struct body {
     bool is_closing;
 
     struct digest digest;
-    struct strand lane[DIGEST_LANE_COUNT];
+    struct hash_stream md5; /* open from the first buffer that is sent on */
+    bool is_md5_open;
+    struct strand sha;
     struct io_buffer *current; /* being filled */
     unsigned buffer_count;     /* all of them, the current one included */
     unsigned job_count;        /* under way */
@@ -115,6 +118,13 @@ static void buffer_free(struct io_buffer *buffer)
     mem_free(buffer);
 }
 
+/* What was sent to be hashed is waited for: to be used again, or because it was the last. */
+static void md5_hurry(struct body *body)
+{
+    if (body->is_md5_open)
+        hash_stream_hurry(&body->md5);
+}
+
 static void watch_client(struct body *body)
 {
     struct loop *loop = body->options.loop;
@@ -142,6 +152,7 @@ static bool buffer_wait(struct body *body, struct budget *budget, size_t capacit
 {
     if (!budget_take(budget, &body->waiter, capacity)) {
         body->waits_for = budget;
+        hasher_hurry(body->options.store->hasher);
         return false;
     }
     fill_next(body, budget, capacity);
@@ -176,8 +187,10 @@ static bool buffer_get(struct body *body)
         fill_next(body, budget, capacity);
         return true;
     }
-    if (body->buffer_count > 0)
+    if (body->buffer_count > 0) {
+        md5_hurry(body);
         return false;
+    }
     return buffer_wait(body, budget, capacity_for(body, block_size(body)));
 }
 
@@ -222,40 +235,51 @@ static void write_done(struct job *job)
     buffer_unuse(buffer);
 }
 
-static void md5_lane_run(struct job *job)
+static void md5_done(struct hash_item *item)
 {
-    struct io_buffer *buffer = container_of(job, struct io_buffer, hash[DIGEST_LANE_MD5]);
-    digest_update_lane(&buffer->body->digest, DIGEST_LANE_MD5, buffer->data, buffer->len);
+    buffer_unuse(container_of(item, struct io_buffer, md5));
 }
 
-static void md5_lane_done(struct job *job)
+static void md5_submit(struct io_buffer *buffer)
 {
-    buffer_unuse(container_of(job, struct io_buffer, hash[DIGEST_LANE_MD5]));
+    struct body *body = buffer->body;
+    if (!body->is_md5_open)
+        hash_stream_open(&body->md5, body->options.store->hasher, &body->digest.md5);
+    body->is_md5_open = true;
+    buffer->use_count++;
+    body->job_count++;
+    buffer->md5 = (struct hash_item){
+        .data = (const uint8_t *)buffer->data,
+        .len = buffer->len,
+        .loop = body->options.loop,
+        .done = md5_done,
+    };
+    hash_stream_push(&body->md5, &buffer->md5);
+    /* Small ones are used when memory is short; and nobody watches whether their clients go on. */
+    if (!is_large(buffer))
+        md5_hurry(body);
 }
 
-static void sha_lane_run(struct job *job)
+static void sha_run(struct job *job)
 {
-    struct io_buffer *buffer = container_of(job, struct io_buffer, hash[DIGEST_LANE_SHA]);
+    struct io_buffer *buffer = container_of(job, struct io_buffer, sha);
     digest_update_lane(&buffer->body->digest, DIGEST_LANE_SHA, buffer->data, buffer->len);
 }
 
-static void sha_lane_done(struct job *job)
+static void sha_done(struct job *job)
 {
-    buffer_unuse(container_of(job, struct io_buffer, hash[DIGEST_LANE_SHA]));
+    buffer_unuse(container_of(job, struct io_buffer, sha));
 }
 
-static void lane_submit(struct io_buffer *buffer, enum digest_lane lane)
+static void sha_submit(struct io_buffer *buffer)
 {
-    static void (*const run[])(struct job *) = {md5_lane_run, sha_lane_run};
-    static void (*const done[])(struct job *) = {md5_lane_done, sha_lane_done};
     struct body *body = buffer->body;
-    if (!digest_has_lane(&body->digest, lane))
+    if (!digest_has_lane(&body->digest, DIGEST_LANE_SHA))
         return;
     buffer->use_count++;
     body->job_count++;
-    buffer->hash[lane] =
-        (struct job){.loop = body->options.loop, .run = run[lane], .done = done[lane]};
-    strand_submit(&body->lane[lane], &buffer->hash[lane]);
+    buffer->sha = (struct job){.loop = body->options.loop, .run = sha_run, .done = sha_done};
+    strand_submit(&body->sha, &buffer->sha);
 }
 
 static void write_submit(struct io_buffer *buffer)
@@ -297,8 +321,8 @@ static void buffer_send(struct io_buffer *buffer)
 {
     struct body *body = buffer->body;
     buffer->use_count = 1; /* the write, now or after the extent has begun */
-    for (enum digest_lane lane = 0; lane < DIGEST_LANE_COUNT; lane++)
-        lane_submit(buffer, lane);
+    md5_submit(buffer);
+    sha_submit(buffer);
     if (body->extent_state == EXTENT_OPEN) {
         write_submit(buffer);
         return;
@@ -339,6 +363,7 @@ static void current_shrink(struct body *body)
         buffer_send(large);
     else
         buffer_free(large);
+    md5_hurry(body); /* it would keep its memory until others come */
 }
 
 /* It is only seen here that a client is slow, so that a fast one pays for a timer and nothing else. */
@@ -346,6 +371,7 @@ static void patience_over(struct timer *timer)
 {
     struct body *body = container_of(timer, struct body, patience);
     struct io_buffer *current = body->current;
+    md5_hurry(body); /* what it holds is not to wait for the company of others */
     if (current == NULL || !is_large(current))
         return; /* the next large one is watched again */
     if (current->is_old) {
@@ -366,8 +392,7 @@ struct body *body_new(const struct body_options *options)
     list_init(&body->unwritten);
     timer_init(&body->patience, patience_over);
     digest_init(&body->digest, options->digests);
-    for (enum digest_lane lane = 0; lane < DIGEST_LANE_COUNT; lane++)
-        strand_init(&body->lane[lane], options->store->workers);
+    strand_init(&body->sha, options->store->workers);
     return body;
 }
 
@@ -393,6 +418,8 @@ size_t body_write(struct body *body, str data)
         assert(room > 0); /* the caller lets no body be longer than it said */
         size_t len = data.len - taken < room ? data.len - taken : room;
         memcpy(buffer->data + buffer->len, data.ptr + taken, len);
+        /* While the bytes are in the cache. */
+        digest_update_lane(&body->digest, DIGEST_LANE_CRC, data.ptr + taken, len);
         buffer->len += len;
         body->length += len;
         taken += len;
@@ -429,8 +456,11 @@ static void seal_done(struct job *job)
 
 static void inline_hash(struct body *body)
 {
-    if (body->current != NULL)
-        digest_update(&body->digest, body->current->data, body->current->len);
+    if (body->current != NULL) {
+        const struct io_buffer *all = body->current;
+        digest_update_lane(&body->digest, DIGEST_LANE_MD5, all->data, all->len);
+        digest_update_lane(&body->digest, DIGEST_LANE_SHA, all->data, all->len);
+    }
     digest_finish(&body->digest);
 }
 
@@ -488,8 +518,9 @@ static void close_advance(struct body *body)
         return;
     }
     digest_release(&body->digest);
-    for (enum digest_lane lane = 0; lane < DIGEST_LANE_COUNT; lane++)
-        strand_release(&body->lane[lane]);
+    if (body->is_md5_open)
+        hash_stream_close(&body->md5);
+    strand_release(&body->sha);
     void (*closed)(void *) = mem_take(&body->closed);
     closed(body->options.context);
 }
@@ -533,6 +564,7 @@ void body_finish(struct body *body, void (*done)(void *context, enum err err))
     } else if (body->length == 0) {
         digest_finish(&body->digest);
     }
+    md5_hurry(body);
     body_advance(body);
 }
 
@@ -570,5 +602,6 @@ void body_close(struct body *body, void (*closed)(void *context))
     timer_cancel(body->options.loop, &body->patience);
     body->done = NULL;
     body->closed = closed;
+    md5_hurry(body);
     close_advance(body);
 }

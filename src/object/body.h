@@ -10,11 +10,12 @@
  *     (Until they are written, that block's memory comes on top of the budget.)
  *  3. A body that is known to end inline has a budget of its own, and what is free of the other one.
  *
- * Everything is called, and calls back, on one loop. Hashing and writing run on workers:
+ * Everything is called, and calls back, on one loop, which computes the CRCs, too. MD5 is the hasher's (object/hasher.h); SHA
+ * digests and writing run on workers:
  *
- *   body_write → buffer full ─┬─ lane MD5+CRC (in order) ─┬─ buffer free again → ready
- *                             ├─ lane SHA     (in order) ─┤
- *                             └─ extent_write (any order)─┘
+ *   body_write → buffer full ─┬─ MD5, beside others (in order) ─┬─ buffer free again → ready
+ *                             ├─ SHA, on a strand   (in order) ─┤
+ *                             └─ extent_write      (any order) ─┘
  *   body_finish → last buffer as above → extent_seal → done
  */
 #pragma once

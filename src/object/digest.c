@@ -13,7 +13,7 @@ static bool wants(const struct digest *digest, enum checksum_kind kind)
 void digest_init(struct digest *digest, digest_set wanted)
 {
     *digest = (struct digest){.wanted = wanted};
-    hash_init(&digest->md5, HASH_MD5);
+    md5_init(&digest->md5);
     if (wants(digest, CHECKSUM_SHA1))
         hash_init(&digest->sha1, HASH_SHA1);
     if (wants(digest, CHECKSUM_SHA256))
@@ -22,13 +22,16 @@ void digest_init(struct digest *digest, digest_set wanted)
 
 bool digest_has_lane(const struct digest *digest, enum digest_lane lane)
 {
-    return lane == DIGEST_LANE_MD5 || wants(digest, CHECKSUM_SHA1) ||
-           wants(digest, CHECKSUM_SHA256);
+    static const digest_set sets[DIGEST_LANE_COUNT] = {
+        [DIGEST_LANE_SHA] = DIGEST_BIT(CHECKSUM_SHA1) | DIGEST_BIT(CHECKSUM_SHA256),
+        [DIGEST_LANE_CRC] = DIGEST_BIT(CHECKSUM_CRC32) | DIGEST_BIT(CHECKSUM_CRC32C) |
+                            DIGEST_BIT(CHECKSUM_CRC64NVME),
+    };
+    return lane == DIGEST_LANE_MD5 || (digest->wanted & sets[lane]) != 0;
 }
 
-static void update_md5_lane(struct digest *digest, const void *data, size_t len)
+static void update_crc_lane(struct digest *digest, const void *data, size_t len)
 {
-    hash_update(&digest->md5, data, len);
     if (wants(digest, CHECKSUM_CRC32))
         digest->crc32 = crc32_update(digest->crc32, data, len);
     if (wants(digest, CHECKSUM_CRC32C))
@@ -48,20 +51,22 @@ static void update_sha_lane(struct digest *digest, const void *data, size_t len)
 void digest_update_lane(struct digest *digest, enum digest_lane lane, const void *data, size_t len)
 {
     if (lane == DIGEST_LANE_MD5)
-        update_md5_lane(digest, data, len);
-    else
+        md5_update(&digest->md5, data, len);
+    else if (lane == DIGEST_LANE_SHA)
         update_sha_lane(digest, data, len);
+    else
+        update_crc_lane(digest, data, len);
 }
 
 void digest_update(struct digest *digest, const void *data, size_t len)
 {
-    update_md5_lane(digest, data, len);
-    update_sha_lane(digest, data, len);
+    for (enum digest_lane lane = 0; lane < DIGEST_LANE_COUNT; lane++)
+        digest_update_lane(digest, lane, data, len);
 }
 
 void digest_finish(struct digest *digest)
 {
-    hash_final(&digest->md5, digest->md5_value);
+    md5_final(&digest->md5, digest->md5_value);
     put_be32(digest->value[CHECKSUM_CRC32], digest->crc32);
     put_be32(digest->value[CHECKSUM_CRC32C], digest->crc32c);
     put_be64(digest->value[CHECKSUM_CRC64NVME], digest->crc64nvme);
@@ -73,7 +78,6 @@ void digest_finish(struct digest *digest)
 
 void digest_release(struct digest *digest)
 {
-    hash_release(&digest->md5);
     hash_release(&digest->sha1);
     hash_release(&digest->sha256);
 }

@@ -1,20 +1,21 @@
 /* digest: the running digests of one body: MD5 for the ETag, and whichever of S3's checksums are
- * wanted, in two lanes that may run on two threads at once: MD5 with the (nearly free) CRCs, and
- * the SHA family. */
+ * wanted, in lanes that may run on threads of their own at once: MD5, the SHA family, and the
+ * (nearly free) CRCs. */
 #pragma once
 
-#include "base/hash.h"
+#include "base/md5.h"
 #include "object/types.h"
 
 /* Which digests: bits of 1 << enum checksum_kind. MD5 is always among them. */
 typedef unsigned digest_set;
 #define DIGEST_BIT(kind) (1u << (kind))
 
-enum digest_lane { DIGEST_LANE_MD5, DIGEST_LANE_SHA, DIGEST_LANE_COUNT };
+enum digest_lane { DIGEST_LANE_MD5, DIGEST_LANE_SHA, DIGEST_LANE_CRC, DIGEST_LANE_COUNT };
 
 struct digest {
     digest_set wanted;
-    struct hash md5, sha1, sha256;
+    struct md5 md5;
+    struct hash sha1, sha256;
     uint32_t crc32, crc32c;
     uint64_t crc64nvme;
     /* After digest_finish. CRCs are big-endian, as S3 writes them. */

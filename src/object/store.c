@@ -10,6 +10,7 @@ enum {
     ID_RANDOM_BITS = 22,
     SMALL_SHARE = 4, /* of the memory for uploads: one part in so many is for small ones alone */
     PATIENCE_US = 1000 * 1000,
+    HASH_THREADS_DEFAULT = 2,
 };
 
 /* Random bits alone would give two of one millisecond the same id about once in four million
@@ -27,7 +28,13 @@ uint64_t store_id_new(struct store *store)
 
 struct store *store_new(const struct store_options *options)
 {
+    unsigned hash_threads =
+        options->hash_threads > 0 ? options->hash_threads : HASH_THREADS_DEFAULT;
+    struct hasher *hasher = hasher_new(hash_threads);
+    if (hasher == NULL)
+        return NULL;
     struct store *store = mem_new(struct store);
+    store->hasher = hasher;
     store->engine = options->engine;
     store->workers = options->workers;
     store->inline_max_bytes = options->inline_max_bytes;
@@ -49,6 +56,7 @@ void store_free(struct store *store)
 {
     if (store == NULL)
         return;
+    hasher_free(store->hasher);
     pins_release(&store->pins);
     buffers_release(&store->download_buffers);
     buffers_release(&store->upload_buffers);

@@ -13,6 +13,7 @@
 struct store_options {
     struct engine *engine;   /* borrowed; outlives the store */
     struct workers *workers; /* borrowed */
+    unsigned hash_threads;   /* for MD5; 0: the default of 2 */
     size_t inline_max_bytes; /* bodies up to this lie in the catalogue */
     size_t io_buffer_bytes;  /* for bodies on their way: half for downloads, three eighths for
                               * uploads, one eighth for uploads of at most inline_max_bytes */
@@ -21,6 +22,7 @@ struct store_options {
     int64_t garbage_grace_ms; /* how long what was let go stays readable; 0: the default of 2 s */
 };
 struct store;
+/* Null when the system refuses the threads. */
 struct store *store_new(const struct store_options *options);
 void store_free(struct store *store); /* no operation may be under way */
 struct engine *store_engine(struct store *store);

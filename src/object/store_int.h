@@ -6,6 +6,7 @@
 
 #include "object/budget.h"
 #include "object/buffers.h"
+#include "object/hasher.h"
 #include "object/pins.h"
 #include "object/store.h"
 
@@ -17,6 +18,7 @@ enum {
 struct store {
     struct engine *engine;
     struct workers *workers;
+    struct hasher *hasher;
     size_t inline_max_bytes;
     bool verify_reads;
     int64_t garbage_grace_ms;

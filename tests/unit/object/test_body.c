@@ -350,6 +350,25 @@ static void test_trickle(void **state)
     check_budget_is_free(client->store);
 }
 
+/* Bodies that wait for company to be hashed with do not keep what their clients have stopped to follow up. */
+static void test_silent_crowd(void **state)
+{
+    struct client *client = &((struct world *)*state)->client;
+    enum { SILENT = 5 };
+    client->store->patience_us = 1000;
+    str bytes = bytes_of(client->arena, 1, 2 * MIB);
+    for (size_t sent = MIB; sent <= MIB + BLOCK; sent += BLOCK) {
+        struct feeder silent[SILENT];
+        for (size_t i = 0; i < SILENT; i++) {
+            stall(&silent[i], client, bytes, sent);
+            wait_until_used(client, 0);
+        }
+        for (size_t i = 0; i < SILENT; i++)
+            feeder_close(&silent[i]);
+        check_budget_is_free(client->store);
+    }
+}
+
 /* Many uploads that have stalled leave room for a large one, and for small ones whatever happens. */
 static void test_stalled_uploads_stop_nobody(void **state)
 {
@@ -532,6 +551,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_full_buffer_of_what_may_end_inline),
         cmocka_unit_test_setup_teardown(test_silent_client_keeps_a_block, world_setup,
                                         world_teardown),
+        cmocka_unit_test_setup_teardown(test_silent_crowd, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_trickle, world_setup, world_teardown),
         cmocka_unit_test(test_stalled_uploads_stop_nobody),
         cmocka_unit_test(test_small_bodies_share),

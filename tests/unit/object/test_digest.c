@@ -57,6 +57,8 @@ static void test_lanes(void **state)
         assert_true(digest_has_lane(&digest, DIGEST_LANE_MD5));
         bool has_sha = (wanted & (DIGEST_BIT(CHECKSUM_SHA1) | DIGEST_BIT(CHECKSUM_SHA256))) != 0;
         assert_int_equal(digest_has_lane(&digest, DIGEST_LANE_SHA), has_sha);
+        bool has_crc = (wanted & ~(DIGEST_BIT(CHECKSUM_SHA1) | DIGEST_BIT(CHECKSUM_SHA256))) != 0;
+        assert_int_equal(digest_has_lane(&digest, DIGEST_LANE_CRC), has_crc);
         /* The lanes one after the other, in pieces of their own, empty ones too. */
         for (enum digest_lane lane = 0; lane < DIGEST_LANE_COUNT; lane++) {
             for (size_t at = 0; at < SIZE;) {
