@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 build_release() {
     # shellcheck disable=SC2086
     packages_ensure $build_packages
-    build_configure build --buildtype=release -Dtests=disabled
+    build_configure build --buildtype=release -Db_lto=true -Dtests=disabled
     build_compile build
 }
 
