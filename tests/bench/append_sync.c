@@ -3,7 +3,8 @@
  *
  *     append_sync FILE BLOCK_BYTES MILLISECONDS
  *
- * Prints the number of blocks a second. The file is removed. */
+ * Prints the number of blocks a second, and the median and the 99th percentile of what a sync took, in microseconds. The file
+ * is removed. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdint.h>
@@ -13,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BLOCK_MAX = 16 * 1024 * 1024 };
+enum { BLOCK_MAX = 16 * 1024 * 1024, SYNCS_KEPT = 1 << 20 };
 
 static int64_t now_us(void)
 {
@@ -28,19 +29,40 @@ static int fail(const char *what)
     return 1;
 }
 
+/* How long the syncs took; the last SYNCS_KEPT of them. */
+struct syncs {
+    uint64_t count;
+    int64_t us[SYNCS_KEPT];
+};
+
+static int compare(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void report(struct syncs *syncs, int64_t elapsed_us)
+{
+    size_t kept = syncs->count < SYNCS_KEPT ? syncs->count : SYNCS_KEPT;
+    qsort(syncs->us, kept, sizeof(*syncs->us), compare);
+    printf("%.1f %" PRId64 " %" PRId64 "\n", (double)syncs->count * 1e6 / (double)elapsed_us,
+           syncs->us[kept / 2], syncs->us[kept * 99 / 100]);
+}
+
 static int run(int fd, const char *block, size_t size, int64_t duration_us)
 {
+    static struct syncs syncs;
     int64_t begin_us = now_us(), end_us = begin_us;
-    uint64_t count = 0;
-    while (end_us - begin_us < duration_us) {
+    while (syncs.count == 0 || end_us - begin_us < duration_us) {
         if (write(fd, block, size) != (ssize_t)size)
             return fail("write");
+        int64_t written_us = now_us();
         if (fdatasync(fd) != 0)
             return fail("fdatasync");
-        count++;
         end_us = now_us();
+        syncs.us[syncs.count++ % SYNCS_KEPT] = end_us - written_us;
     }
-    printf("%.1f\n", (double)count * 1e6 / (double)(end_us - begin_us));
+    report(&syncs, end_us - begin_us);
     return 0;
 }
 
