@@ -318,9 +318,10 @@ enum err local_check_parts(struct local_engine *engine, const struct index_view 
 enum err local_check_open(struct engine *base, const struct local_scrub *scrub)
 {
     struct local_engine *engine = local_engine_of(base);
-    struct snapshot *snapshot = snapshot_hold(&engine->snapshots);
-    enum err err = local_check_parts(engine, snapshot->view, scrub);
-    snapshot_let(&engine->snapshots, snapshot);
+    struct freeze freeze;
+    local_freeze_begin(engine, &freeze);
+    enum err err = local_check_parts(engine, freeze.snapshot->view, scrub);
+    local_freeze_end(engine, &freeze);
     return err;
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/mem.h"
 
 enum { DEPTH_MAX = 8, FOLDER_NAME_MAX = 32 };
 
@@ -27,10 +28,21 @@ static enum err refuse_any(void *context, int dir_fd, const char *name)
     return ERR_EXISTS;
 }
 
+/* Without slashes at its end, behind which nobody would look for the folder that it lies in. */
+static enum err make_durably(const char *path)
+{
+    size_t len = strlen(path);
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    MEM_SCOPED char *trimmed = mem_zalloc(len + 1);
+    memcpy(trimmed, path, len);
+    return dir_make(AT_FDCWD, trimmed, 0700);
+}
+
 enum err tree_make(struct tree *tree, const struct io *io, const char *path, struct fail *fail)
 {
     *tree = (struct tree){.io = io, .fd = -1};
-    enum err err = dir_make(AT_FDCWD, path, 0700);
+    enum err err = make_durably(path);
     tree->is_made = err == OK;
     if (err != OK && err != ERR_EXISTS)
         return fail_set(fail, err, NULL, "the folder \"%s\" cannot be made: %s", path,

@@ -32,7 +32,7 @@ static enum err apply_extent(struct update *update, struct tx *tx)
     return row_put(tx, TABLE_extent, ((struct put_extent *)(void *)update)->row);
 }
 
-static void store_extent(struct engine *engine, struct checked *checked, size_t i, bool with_row)
+static void add_extent(struct engine *engine, struct checked *checked, size_t i, bool with_row)
 {
     struct extent_writer *writer;
     char *bytes = mem_alloc_aligned(4096, EXTENT);
@@ -60,7 +60,7 @@ static int setup(void **state)
         assert_ok(put_body(engine, i, body, BODY));
     }
     for (size_t i = 0; i < 2; i++)
-        store_extent(engine, checked, i, true);
+        add_extent(engine, checked, i, true);
     assert_ok(put_setting(engine, "quote\"d", STR("value")));
     /* More than fits into the first segments. */
     static char large[100000];
@@ -156,7 +156,7 @@ static void orphan_is_told_and_harmless(void **state)
 {
     struct checked *checked = *state;
     struct engine *engine = open_store(checked->path);
-    store_extent(engine, checked, 2, false);
+    add_extent(engine, checked, 2, false);
     engine_close(engine);
     check(checked);
     assert_true(was_found(checked, OK, "extents/", "no row needs it"));
