@@ -26,6 +26,9 @@ enum exit_code run_config(const struct command *command, const char *const *argu
 enum exit_code run_bench(const struct command *command, const char *const *argument, size_t count);
 enum exit_code run_rebuild(const struct command *command, const char *const *argument,
                            size_t count);
+enum exit_code run_backup(const struct command *command, const char *const *argument, size_t count);
+enum exit_code run_restore(const struct command *command, const char *const *argument,
+                           size_t count);
 enum exit_code run_version(const struct command *command, const char *const *argument,
                            size_t count);
 void help_serve(const struct command *command);
@@ -34,6 +37,8 @@ void help_key(const struct command *command);
 void help_config(const struct command *command);
 void help_bench(const struct command *command);
 void help_rebuild(const struct command *command);
+void help_backup(const struct command *command);
+void help_restore(const struct command *command);
 void help_version(const struct command *command);
 
 /* "pail: " and the sentence, to standard error. */

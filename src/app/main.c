@@ -15,6 +15,8 @@ static const struct command command_table[] = {
     {"key", "create, list and revoke access keys", run_key, help_key},
     {"config", "show or explain the settings", run_config, help_config},
     {"bench", "measure an S3 endpoint under load", run_bench, help_bench},
+    {"backup", "copy the store as it is at one moment", run_backup, help_backup},
+    {"restore", "make a data folder from a backup, and prove it", run_restore, help_restore},
     {"rebuild-index", "make the index anew from the log", run_rebuild, help_rebuild},
     {"version", "print the version", run_version, help_version},
     {"help", "explain a command: pail help COMMAND", run_help, help_help},

@@ -4,6 +4,7 @@
 
 #include "app/command.h"
 #include "app/flags.h"
+#include "app/progress.h"
 #include "store/local/local_engine.h"
 
 struct rebuild_flags {
@@ -15,17 +16,6 @@ static const struct flag rebuild_flag[] = {
      offsetof(struct rebuild_flags, data_dir)},
     {0},
 };
-
-/* A line that is written over, for a person who watches; nothing in a file or pipe. */
-static void show_progress(void *context, const struct local_progress *progress)
-{
-    (void)context;
-    if (!isatty(STDERR_FILENO))
-        return;
-    unsigned percent = progress->total ? (unsigned)(progress->done * 100 / progress->total) : 100;
-    (void)fprintf(stderr, "\rpail: %s: %u %%%s", progress->task, percent,
-                  progress->done == progress->total ? "\n" : "");
-}
 
 static enum exit_code rebuild(const char *const *argument, size_t count, struct arena *arena)
 {
@@ -47,7 +37,8 @@ static enum exit_code rebuild(const char *const *argument, size_t count, struct 
         return EXIT_USAGE;
     }
     struct local_options options = {.data_dir = flags.data_dir.ptr};
-    err = local_rebuild_index(&options, show_progress, NULL, &fail);
+    err = local_rebuild_index(&options, progress_show, NULL, &fail);
+    progress_end();
     if (err != OK) {
         complain_of("the index was not rebuilt", err, &fail);
         return EXIT_FAILED;

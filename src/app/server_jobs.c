@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "app/backup_job.h"
 #include "app/server_int.h"
 #include "app/settings_value.h"
 #include "store/local/local_engine.h"
@@ -12,13 +13,13 @@ enum {
     PAUSED_BYTES = 1 << 20, /* what a scrub reads between two pauses */
 };
 
-/* ---- verify ---- */
+/* ---- Input ---- */
 
-/* Bytes a second; the default when it is not given. */
-static enum err verify_rate(const struct json_value *input, uint64_t *out_rate, struct fail *fail)
+enum err job_rate(const struct json_value *input, uint64_t fallback, uint64_t *out_rate,
+                  struct fail *fail)
 {
     const struct json_value *rate = json_member(input, "rate");
-    *out_rate = RATE_DEFAULT_BYTES;
+    *out_rate = fallback;
     if (!rate)
         return OK;
     if (rate->kind != JSON_KIND_INTEGER || rate->integer < RATE_MIN_BYTES)
@@ -28,6 +29,8 @@ static enum err verify_rate(const struct json_value *input, uint64_t *out_rate, 
     return OK;
 }
 
+/* ---- verify ---- */
+
 static enum err check_verify(void *context, const struct json_value *input, struct fail *fail)
 {
     const struct server *server = context;
@@ -35,7 +38,7 @@ static enum err check_verify(void *context, const struct json_value *input, stru
         return fail_set(fail, ERR_NOT_IMPLEMENTED, NULL,
                         "only a store in a folder (engine local) can be verified");
     uint64_t rate;
-    return verify_rate(input, &rate, fail);
+    return job_rate(input, RATE_DEFAULT_BYTES, &rate, fail);
 }
 
 static void verify_found(void *context, const struct local_finding *finding)
@@ -57,7 +60,7 @@ static enum err run_verify(void *context, struct long_job *job, const struct jso
 {
     struct server *server = context;
     uint64_t rate;
-    TRY(verify_rate(input, &rate, fail));
+    TRY(job_rate(input, RATE_DEFAULT_BYTES, &rate, fail));
     struct local_scrub scrub = {
         .found = verify_found,
         .progress = verify_progress,
@@ -77,6 +80,8 @@ struct long_jobs *server_jobs_new(struct server *server)
     size_t count = 0;
     kind[count++] =
         (struct long_job_kind){"verify", verify_member, server, check_verify, run_verify};
+    kind[count++] = (struct long_job_kind){"backup", backup_job_member, server, backup_job_check,
+                                           backup_job_run};
     assert(count < SERVER_JOB_KINDS);
     return long_jobs_new(kind);
 }

@@ -7,3 +7,7 @@ struct server;
 
 /* The kinds that this server has; its engine and store are open and outlive the jobs. */
 struct long_jobs *server_jobs_new(struct server *server);
+
+/* The member "rate" of a job's input, in bytes a second; without it, what the caller says. ERR_BAD_ARGUMENT. */
+enum err job_rate(const struct json_value *input, uint64_t fallback, uint64_t *out_rate,
+                  struct fail *fail);
