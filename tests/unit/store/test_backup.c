@@ -1,231 +1,15 @@
-/* Backups of the embedded engine: what is restored is the store at one moment, taken while it went on; damage, faults and full disks are
- * told, and leave nothing behind. */
-#include "local_support.h"
+/* Backups of the embedded engine: what is restored is the store at one moment, taken while it went on; faults and full disks are told,
+ * and leave nothing behind. */
+#include "backup_support.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/fd.h"
-#include "store/local/backup.h"
-#include "store/local/restore.h"
-
-enum { BODIES = 40, BODY = 9000, EXTENTS = 6, EXTENT = 300000, FINDINGS_MAX = 64 };
-
-struct world {
-    char root[TEST_PATH_MAX]; /* everything lies below */
-    char store[TEST_PATH_MAX], backup[TEST_PATH_MAX], restored[TEST_PATH_MAX];
-    struct engine *engine;
-    struct arena *arena;
-    struct extent_row extent[EXTENTS];
-    struct local_finding finding[FINDINGS_MAX];
-    size_t finding_count;
-};
-
-static struct world *world; /* for hooks */
-
-static void path_in(char dst[TEST_PATH_MAX], const char *folder, const char *name)
-{
-    int len = snprintf(dst, TEST_PATH_MAX, "%s/%s", folder, name);
-    assert_in_range(len, 1, TEST_PATH_MAX - 1);
-}
-
-static bool exists(const char *folder, const char *name)
-{
-    return access(file_in(folder, name), F_OK) == 0;
-}
-
-static size_t count_entries(const char *folder)
-{
-    DIR *dir = opendir(folder);
-    size_t count = 0;
-    if (!dir)
-        return 0;
-    for (struct dirent *entry; (entry = readdir(dir));)
-        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-    (void)closedir(dir);
-    return count;
-}
-
-/* ---- Rows ---- */
-
-struct put_extent {
-    struct update update;
-    const struct extent_row *row;
-};
-
-static enum err apply_put(struct update *update, struct tx *tx)
-{
-    return row_put(tx, TABLE_extent, ((struct put_extent *)(void *)update)->row);
-}
-
-static enum err apply_delete(struct update *update, struct tx *tx)
-{
-    return row_delete(tx, TABLE_extent, ((struct put_extent *)(void *)update)->row);
-}
-
-static void add_extent(struct world *w, size_t i)
-{
-    struct extent_writer *writer;
-    char *bytes = mem_alloc_aligned(4096, EXTENT);
-    fill_bytes(bytes, EXTENT, i);
-    assert_ok(extent_begin(w->engine, EXTENT, &writer));
-    assert_ok(extent_write(writer, bytes, EXTENT, 0));
-    assert_ok(extent_seal(writer, EXTENT, w->arena, &w->extent[i]));
-    mem_free(bytes);
-    struct put_extent put = {{.apply = apply_put}, &w->extent[i]};
-    assert_ok(catalog_update_wait(w->engine, &put.update));
-}
-
-/* As the janitor does it: the row, then the file. */
-static void remove_extent(struct world *w, size_t i)
-{
-    struct put_extent remove = {{.apply = apply_delete, .flags = UPDATE_FREES}, &w->extent[i]};
-    assert_ok(catalog_update_wait(w->engine, &remove.update));
-    assert_ok(extent_drop(w->engine, w->extent[i].id));
-}
-
-static void add_bodies(struct engine *engine, uint64_t from, uint64_t to)
-{
-    static char body[BODY];
-    for (uint64_t i = from; i < to; i++) {
-        fill_bytes(body, BODY, i);
-        assert_ok(put_body(engine, i, body, BODY));
-    }
-}
-
-static void check_extent(struct world *w, struct engine *engine, size_t i)
-{
-    enum { ROOM = 1 << 20 };
-    struct extent_reader *reader;
-    char *dst = mem_alloc_aligned(4096, ROOM), *expected = mem_alloc(EXTENT);
-    str data;
-    assert_ok(extent_open(engine, &w->extent[i], VIEW_WAIT, &reader));
-    assert_ok(extent_read(reader, 0, dst, ROOM, VIEW_WAIT, &data));
-    fill_bytes(expected, EXTENT, i);
-    assert_int_equal(data.len, EXTENT);
-    assert_memory_equal(data.ptr, expected, EXTENT);
-    extent_close(reader);
-    mem_free(expected);
-    mem_free(dst);
-}
-
-/* ---- The world ---- */
-
-static void open_world(struct world *w, const struct io *io)
-{
-    w->engine = open_store_with(w->store, io);
-}
-
-static int setup(void **state)
-{
-    struct world *w = world = mem_new(struct world);
-    fault_clear();
-    make_folder(w->root);
-    path_in(w->store, w->root, "store");
-    path_in(w->backup, w->root, "backup");
-    path_in(w->restored, w->root, "restored");
-    w->arena = arena_new(64 << 20);
-    open_world(w, &fault_io);
-    add_bodies(w->engine, 0, BODIES);
-    for (size_t i = 0; i < EXTENTS; i++)
-        add_extent(w, i);
-    assert_ok(put_setting(w->engine, "state", STR("before")));
-    assert_ok(file_replace(AT_FDCWD, file_in(w->store, "master-key"), STR("secret"), 0600));
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct world *w = *state;
-    fault_clear();
-    if (w->engine)
-        engine_close(w->engine);
-    arena_free(w->arena);
-    remove_folder(w->root);
-    mem_free(w);
-    world = NULL;
-    return 0;
-}
-
-static void take_finding(void *context, const struct local_finding *finding)
-{
-    struct world *w = context;
-    if (w->finding_count < FINDINGS_MAX)
-        w->finding[w->finding_count++] = *finding;
-}
-
-static bool is_named(const struct world *w, const char *name)
-{
-    for (size_t i = 0; i < w->finding_count; i++)
-        if (strstr(w->finding[i].where, name) || strstr(w->finding[i].what, name))
-            return true;
-    return false;
-}
-
-static enum err back_up_to(struct world *w, const char *target, const char *base,
-                           struct local_backup_result *result, struct fail *fail)
-{
-    struct local_backup_options options = {
-        .target = target, .base = base, .found = take_finding, .context = w};
-    w->finding_count = 0;
-    return local_backup(w->engine, &options, result, fail);
-}
-
-static void back_up(struct world *w)
-{
-    struct local_backup_result result;
-    struct fail fail = {0};
-    enum err err = back_up_to(w, w->backup, NULL, &result, &fail);
-    if (err != OK)
-        print_error("%s\n", fail.detail);
-    assert_ok(err);
-}
-
-/* data_dir null: proved where it lies. */
-static enum err restore_to(struct world *w, const char *from, const char *data_dir,
-                           struct local_restored *restored, struct fail *fail)
-{
-    struct local_restore_options options = {
-        .from = from,
-        .data_dir = data_dir,
-        .scratch = w->root,
-        .found = take_finding,
-        .context = w,
-    };
-    w->finding_count = 0;
-    return local_restore(&options, restored, fail);
-}
-
-static void restore(struct world *w, struct local_restored *restored)
-{
-    struct fail fail = {0};
-    enum err err = restore_to(w, w->backup, w->restored, restored, &fail);
-    if (err != OK)
-        print_error("%s\n", fail.detail);
-    assert_ok(err);
-    assert_int_equal(w->finding_count, 0);
-}
-
-static void check_restored(struct world *w, uint64_t bodies, size_t extents)
-{
-    struct engine *engine = open_store(w->restored);
-    for (uint64_t i = 0; i < bodies; i++)
-        assert_ok(check_body(engine, i, BODY));
-    for (size_t i = 0; i < extents; i++)
-        check_extent(w, engine, i);
-    /* It is a store like any other. */
-    assert_ok(put_setting(engine, "after", STR("restore")));
-    engine_close(engine);
-}
 
 /* ---- Whole ---- */
 
@@ -642,18 +426,6 @@ static void cancelled_backup_leaves_nothing(void **state)
     assert_ok(check_body(w->engine, 0, BODY));
 }
 
-static void cancelled_restore_leaves_nothing(void **state)
-{
-    struct world *w = *state;
-    struct local_restored restored;
-    struct local_restore_options options = {
-        .from = w->backup, .data_dir = w->restored, .progress = stop_soon, .stop = &is_stop_wanted};
-    is_stop_wanted = false;
-    back_up(w);
-    assert_err(local_restore(&options, &restored, NULL), ERR_CANCELLED);
-    assert_false(exists(w->root, "restored"));
-}
-
 static void full_target_is_told_and_cleaned(void **state)
 {
     struct world *w = *state;
@@ -727,119 +499,9 @@ static void damage_of_the_store_is_named_and_not_backed_up(void **state)
     assert_false(exists(w->root, "backup"));
 }
 
-static void expect_damage(struct world *w, const char *name)
-{
-    struct local_restored restored;
-    struct fail fail = {0};
-    assert_err(restore_to(w, w->backup, w->restored, &restored, &fail), ERR_CORRUPT);
-    if (!is_named(w, name))
-        print_error("%s: %s\n", name, fail.detail);
-    assert_true(is_named(w, name));
-    assert_false(exists(w->root, "restored"));
-    size_t before = count_entries(w->root);
-    assert_err(restore_to(w, w->backup, NULL, &restored, &fail), ERR_CORRUPT);
-    assert_true(is_named(w, name));
-    assert_int_equal(count_entries(w->root), before);
-}
-
-static void flip_some(struct world *w, const char *folder, const char *name)
-{
-    char file[TEST_PATH_MAX];
-    path_in(file, folder, name);
-    uint64_t size = file_size(file);
-    uint64_t places[] = {0, size / 2, size - 1};
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        flip_byte(file, places[i]);
-        expect_damage(w, name);
-        flip_byte(file, places[i]);
-    }
-}
-
-static void flipped_bits_are_found_and_named(void **state)
-{
-    struct world *w = *state;
-    struct local_restored restored;
-    char log[TEST_PATH_MAX], folder[TEST_PATH_MAX], file[TEST_PATH_MAX];
-    back_up(w);
-    flip_some(w, w->backup, "format");
-    flip_some(w, w->backup, "master-key");
-    path_in(log, w->backup, "log");
-    for (size_t i = 0; nth_file(log, ".log", i, file); i++)
-        flip_some(w, log, strrchr(file, '/') + 1);
-    (void)snprintf(folder, sizeof(folder), "%s/extents/%02x", w->backup,
-                   (unsigned)(w->extent[4].id & 0xFF));
-    assert_true(nth_file(folder, "", 2, file)); /* behind "." and ".." */
-    flip_some(w, folder, strrchr(file, '/') + 1);
-    restore(w, &restored);
-}
-
-static void missing_and_cut_files_are_found_and_named(void **state)
-{
-    struct world *w = *state;
-    char file[TEST_PATH_MAX], name[32];
-    back_up(w);
-    (void)snprintf(name, sizeof(name), "%016llx", (unsigned long long)w->extent[0].id);
-    (void)snprintf(file, sizeof(file), "%s/extents/%02x/%s", w->backup,
-                   (unsigned)(w->extent[0].id & 0xFF), name);
-    assert_int_equal(truncate(file, EXTENT - 1), 0);
-    expect_damage(w, name);
-    assert_int_equal(unlink(file), 0);
-    expect_damage(w, name);
-    /* What is no file must not keep us waiting. */
-    assert_int_equal(mkfifo(file, 0600), 0);
-    expect_damage(w, name);
-    path_in(file, w->backup, "log/0000000000000001.log");
-    assert_int_equal(unlink(file), 0);
-    expect_damage(w, "0000000000000001.log");
-}
-
-static void no_byte_of_the_manifest_may_change(void **state)
-{
-    struct world *w = *state;
-    struct local_restored restored;
-    char manifest[TEST_PATH_MAX];
-    back_up(w);
-    path_in(manifest, w->backup, "manifest");
-    uint64_t size = file_size(manifest);
-    for (uint64_t i = 0; i < size; i++) {
-        struct fail fail = {0};
-        flip_byte(manifest, i);
-        enum err err = restore_to(w, w->backup, NULL, &restored, &fail);
-        assert_true(err == ERR_CORRUPT || err == ERR_BAD_INPUT);
-        flip_byte(manifest, i);
-    }
-    for (uint64_t len = 0; len < size; len += 7) {
-        char cut[TEST_PATH_MAX];
-        path_in(cut, w->root, "cut");
-        assert_int_equal(mkdir(cut, 0700), 0);
-        BUF_SCOPED struct buf text;
-        buf_init(&text, 1 << 20);
-        assert_ok(file_read(AT_FDCWD, manifest, &text));
-        assert_ok(file_replace(AT_FDCWD, file_in(cut, "manifest"), str_of(text.ptr, len), 0600));
-        assert_err(restore_to(w, cut, NULL, &restored, NULL), ERR_CORRUPT);
-        remove_folder(cut);
-    }
-    restore(w, &restored);
-}
-
-static void restore_into_a_used_folder_is_refused(void **state)
-{
-    struct world *w = *state;
-    struct local_restored restored;
-    struct fail fail = {0};
-    back_up(w);
-    assert_err(restore_to(w, w->backup, w->store, &restored, &fail), ERR_EXISTS);
-    assert_int_equal(mkdir(w->restored, 0700), 0);
-    assert_ok(file_replace(AT_FDCWD, file_in(w->restored, "photo"), STR("dear"), 0600));
-    assert_err(restore_to(w, w->backup, w->restored, &restored, &fail), ERR_EXISTS);
-    assert_int_equal(count_entries(w->restored), 1);
-    assert_int_equal(unlink(file_in(w->restored, "photo")), 0);
-    restore(w, &restored);
-}
-
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, backup_setup, backup_teardown)
     const struct CMUnitTest tests[] = {
         CASE(what_is_restored_is_what_was_there),
         CASE(restored_store_has_nothing_of_later),
@@ -860,15 +522,10 @@ int main(void)
         CASE(target_in_the_data_folder_is_refused),
         CASE(backup_that_did_not_end_is_none),
         CASE(cancelled_backup_leaves_nothing),
-        CASE(cancelled_restore_leaves_nothing),
         CASE(full_target_is_told_and_cleaned),
         CASE(target_that_is_too_small_is_refused_at_once),
         CASE(any_call_may_fail),
         CASE(damage_of_the_store_is_named_and_not_backed_up),
-        CASE(flipped_bits_are_found_and_named),
-        CASE(missing_and_cut_files_are_found_and_named),
-        CASE(no_byte_of_the_manifest_may_change),
-        CASE(restore_into_a_used_folder_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
