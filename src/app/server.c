@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -53,6 +54,31 @@ static enum err make_folders(str path, struct fail *fail)
     return err;
 }
 
+/* Strangers open connections, and have files of large bodies opened. They must not use up the descriptors that log and index need, so
+ * these are left: half of a small limit, else as many. */
+enum { OWN_FILES = 512 };
+
+static uint64_t file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX)
+        return INT_MAX;
+    return limit.rlim_cur;
+}
+
+static uint64_t guest_file_count(void)
+{
+    uint64_t limit = file_limit();
+    return limit > 2 * OWN_FILES ? limit - OWN_FILES : limit / 2;
+}
+
+/* A little more than connections may have, so that some bodies can be read beside the most connections. */
+static int guest_fd_max(void)
+{
+    uint64_t count = guest_file_count();
+    return (int)(count + (file_limit() - count) / 4);
+}
+
 static enum err open_engine(struct server *server, struct fail *fail)
 {
     const struct settings *settings = &server->settings.values;
@@ -62,7 +88,8 @@ static enum err open_engine(struct server *server, struct fail *fail)
     if (settings->engine == SETTING_ENGINE_MEM)
         return mem_engine_open(&server->engine);
     const struct local_options options = {.data_dir = settings->data_dir.ptr,
-                                          .segment_bytes = settings->log_segment_max_bytes};
+                                          .segment_bytes = settings->log_segment_max_bytes,
+                                          .body_fd_max = guest_fd_max()};
     return local_engine_open(&options, &server->engine, fail);
 }
 
@@ -182,6 +209,7 @@ static struct http_limits http_limits_of(const struct settings *settings,
         .idle_timeout_ms = settings->idle_timeout_ms,
         .drain_max_bytes = UNREAD_BODY_MAX_BYTES,
         .connection_max_count = connection_max_count,
+        .fd_max = guest_fd_max(),
     };
 }
 
@@ -201,22 +229,15 @@ static enum err open_lane(struct server *server, size_t index, const struct lane
     return OK;
 }
 
-/* Strangers must not use up the descriptors that the store needs: connections get what the limit
- * leaves beside log, index, large bodies on their way and loops. */
 static uint64_t connection_limit(const struct settings *settings)
 {
-    enum { OTHER_FILES = 512 };
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return settings->max_connections;
-    uint64_t room =
-        limit.rlim_cur > 2 * OTHER_FILES ? limit.rlim_cur - OTHER_FILES : limit.rlim_cur / 2;
+    uint64_t room = guest_file_count();
     if (room >= settings->max_connections)
         return settings->max_connections;
     log_event(LOG_WARN, "server",
               "fewer files may be open than max_connections asks for; it is lowered",
-              LOG_U64("files", limit.rlim_cur),
-              LOG_U64("max_connections", settings->max_connections), LOG_U64("lowered_to", room));
+              LOG_U64("files", file_limit()), LOG_U64("max_connections", settings->max_connections),
+              LOG_U64("lowered_to", room));
     return room;
 }
 

@@ -129,6 +129,12 @@ static void place(struct acceptor *acceptor, int fd, const struct peer *peer)
 
 /* ---- Accepting ---- */
 
+/* Numbers are given from below, so a high one says that nearly all are in use. */
+static bool is_too_high(const struct http_server *server, int fd)
+{
+    return server->limits.fd_max > 0 && fd >= server->limits.fd_max;
+}
+
 static void accept_ready(struct watch *watch, uint32_t events)
 {
     (void)events;
@@ -139,7 +145,11 @@ static void accept_ready(struct watch *watch, uint32_t events)
         enum err err = listen_accept(watch->fd, &fd, &peer);
         if (err == ERR_WOULD_BLOCK)
             return;
-        if (err == OK) {
+        if (err == OK && is_too_high(acceptor->server, fd)) {
+            close(fd);
+            server_pause_accepting(acceptor->server);
+            try_again_later(acceptor->server);
+        } else if (err == OK) {
             place(acceptor, fd, &peer);
         } else if (err == ERR_CLOSED) {
             acceptor_pause(acceptor);

@@ -131,7 +131,8 @@ struct http_limits {
     int64_t idle_timeout_ms;       /* between requests */
     size_t drain_max_bytes;        /* of an unread body after the reply */
     unsigned connection_max_count; /* of this loop */
-    size_t arena_max_bytes;        /* what arena_try_* may take for one exchange; 0: 16 MiB */
+    int fd_max; /* a connection with this descriptor or a higher one is closed at once: others need some; 0: none is */
+    size_t arena_max_bytes; /* what arena_try_* may take for one exchange; 0: 16 MiB */
 };
 
 /* Server of one loop. Listeners are shared descriptors (each loop accepts from them) opened by net/. */

@@ -29,11 +29,12 @@ class Program:
         self.process = None
         self.keys = None
         self.runs = 0
+        self.prefix = []  # of the command that starts the server
 
     # ---- The server ----
 
     def words(self, *settings, engine="mem"):
-        words = [self.binary, "serve", "--engine", engine, "--data-dir", self.data]
+        words = [*self.prefix, self.binary, "serve", "--engine", engine, "--data-dir", self.data]
         return words + ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", *settings]
 
     def start(self, *settings, engine="mem", environment=None):

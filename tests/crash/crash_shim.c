@@ -1,6 +1,6 @@
 /* Loaded into `pail serve` by the dynamic linker (LD_PRELOAD), between the program and the C library: ends the process right
- * before or after a chosen system call on the data folder, and can play a disk that has lost what was not synced. So the
- * program that is tested is the one that is shipped. RocksDB's calls pass here too.
+ * before or after a chosen system call on the data folder, can play a disk that has lost what was not synced, and can let calls
+ * fail. So the program that is tested is the one that is shipped. RocksDB's calls pass here too.
  *
  *   CRASH_SHIM_DIR      the data folder; calls on anything else pass untouched
  *   CRASH_SHIM_AT       SIDE:CALL:FOLDER:N: SIDE is "before" or "after", CALL as in the names below, FOLDER one of those in the
@@ -8,8 +8,11 @@
  *   CRASH_SHIM_FORGETS  1: of what was not synced in log/, extents/ and tmp/, nothing, all, or a part by chance is lost;
  *                       renamings and new folders there too. Writes of the index are kept: RocksDB asks for no syncs of its
  *                       own here that a row depends on, and power cuts of a real file system test it (oracle.py --mode power)
- *   CRASH_SHIM_FD       the reading end of a pipe: a byte means that passes count from now on; when the pipe's writer closes it,
- *                       the crash comes at once. Without a pipe they count from the start
+ *   CRASH_SHIM_FAULT    CALL:FOLDER:ERROR:COUNT: while faults are on, so many of these calls fail with that number of errno; 0: all
+ *                       of them. CALL also "open" and "read"; "short": reads and writes do a part of what was asked for
+ *   CRASH_SHIM_FD       the reading end of a pipe: "!" means that passes count from now on, "f" and "o" put faults on and off; when
+ *                       the pipe's writer closes it, the crash comes at once. Without a pipe passes count from the start, and
+ *                       faults are on
  *   CRASH_SHIM_SEED     for the chance
  *   CRASH_SHIM_SLOW_MS  a disk that takes so much longer to sync the log
  *
@@ -24,6 +27,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,6 +35,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -58,6 +63,9 @@ static size_t data_dir_len;
 static char point_side[NAME_BYTES], point_call[NAME_BYTES], point_folder[NAME_BYTES];
 static unsigned long point_passes;
 static bool has_point, is_counting, forgets;
+static char fault_call[NAME_BYTES], fault_folder[NAME_BYTES];
+static unsigned long fault_error, fault_count; /* of those that are left; 0: no end */
+static bool has_fault, is_faulty;
 static struct timespec slowness;
 static uint64_t random_state = 1;
 static struct pending_write *writes;
@@ -81,32 +89,55 @@ static void crash(void);
 
 /* ---- Start ---- */
 
-static void read_point(const char *text)
+enum { WORDS = 4 };
+
+/* Four words with colons between them; the copy holds them. False when they are fewer. */
+static bool split(const char *text, char copy[PATH_BYTES], char *word[WORDS])
 {
-    char copy[PATH_BYTES];
-    char *word[4] = {0}, *rest = copy;
-    if (strlen(text) >= sizeof(copy))
-        return;
+    char *rest = copy;
+    if (!text || strlen(text) >= PATH_BYTES)
+        return false;
     memcpy(copy, text, strlen(text) + 1);
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < WORDS; i++)
         word[i] = strsep(&rest, ":");
-    if (!word[3])
-        return;
-    (void)snprintf(point_side, sizeof(point_side), "%s", word[0]);
-    (void)snprintf(point_call, sizeof(point_call), "%s", word[1]);
-    (void)snprintf(point_folder, sizeof(point_folder), "%s", word[2]);
-    for (const char *digit = word[3]; *digit >= '0' && *digit <= '9'; digit++)
-        point_passes = point_passes * 10 + (unsigned long)(*digit - '0');
-    has_point = true;
+    return word[WORDS - 1] != NULL;
+}
+
+static uint64_t number_in(const char *text)
+{
+    uint64_t number = 0;
+    for (; text && *text >= '0' && *text <= '9'; text++)
+        number = number * 10 + (uint64_t)(*text - '0');
+    return number;
 }
 
 static uint64_t number_of(const char *variable)
 {
-    uint64_t number = 0;
-    const char *text = getenv(variable);
-    for (; text && *text >= '0' && *text <= '9'; text++)
-        number = number * 10 + (uint64_t)(*text - '0');
-    return number;
+    return number_in(getenv(variable));
+}
+
+static void read_point(void)
+{
+    char copy[PATH_BYTES], *word[WORDS];
+    has_point = split(getenv("CRASH_SHIM_AT"), copy, word);
+    if (!has_point)
+        return;
+    (void)snprintf(point_side, sizeof(point_side), "%s", word[0]);
+    (void)snprintf(point_call, sizeof(point_call), "%s", word[1]);
+    (void)snprintf(point_folder, sizeof(point_folder), "%s", word[2]);
+    point_passes = number_in(word[3]);
+}
+
+static void read_fault(void)
+{
+    char copy[PATH_BYTES], *word[WORDS];
+    has_fault = split(getenv("CRASH_SHIM_FAULT"), copy, word);
+    if (!has_fault)
+        return;
+    (void)snprintf(fault_call, sizeof(fault_call), "%s", word[0]);
+    (void)snprintf(fault_folder, sizeof(fault_folder), "%s", word[1]);
+    fault_error = number_in(word[2]);
+    fault_count = number_in(word[3]);
 }
 
 static void *wait_for_order(void *context)
@@ -115,7 +146,9 @@ static void *wait_for_order(void *context)
     ssize_t got;
     while ((got = read((int)(intptr_t)context, &byte, 1)) != 0) {
         pthread_mutex_lock(&mutex);
-        is_counting = is_counting || got > 0;
+        is_counting = is_counting || (got > 0 && byte == '!');
+        if (got > 0 && (byte == 'f' || byte == 'o'))
+            is_faulty = byte == 'f';
         pthread_mutex_unlock(&mutex);
     }
     pthread_mutex_lock(&mutex);
@@ -137,13 +170,13 @@ static void start_waiting(int fd)
 
 __attribute__((constructor)) static void start(void)
 {
-    const char *dir = getenv("CRASH_SHIM_DIR"), *point = getenv("CRASH_SHIM_AT");
+    const char *dir = getenv("CRASH_SHIM_DIR");
     if (!dir)
         return;
     (void)snprintf(data_dir, sizeof(data_dir), "%s/", dir);
     data_dir_len = strlen(data_dir);
-    if (point)
-        read_point(point);
+    read_point();
+    read_fault();
     forgets = number_of("CRASH_SHIM_FORGETS") == 1;
     random_state = number_of("CRASH_SHIM_SEED") * 0x9E3779B97F4A7C15u + 1;
     uint64_t slow_ms = number_of("CRASH_SHIM_SLOW_MS");
@@ -154,7 +187,7 @@ __attribute__((constructor)) static void start(void)
         abort();
     /* A child would not be the server. */
     (void)unsetenv("LD_PRELOAD");
-    is_counting = !getenv("CRASH_SHIM_FD");
+    is_counting = is_faulty = !getenv("CRASH_SHIM_FD");
     if (!is_counting)
         start_waiting((int)number_of("CRASH_SHIM_FD"));
 }
@@ -331,12 +364,43 @@ static void after(const char *call, const char *path)
     errno = error;
 }
 
+/* ---- Faults ---- */
+
+/* Whether the call is to fail, with errno set. */
+static bool fails(const char *call, const char *path)
+{
+    if (!has_fault || strcmp(call, fault_call) != 0 || !is_in(path, fault_folder))
+        return false;
+    pthread_mutex_lock(&mutex);
+    bool is_failing = is_faulty;
+    if (is_failing && fault_count && --fault_count == 0)
+        has_fault = false;
+    pthread_mutex_unlock(&mutex);
+    errno = (int)fault_error;
+    return is_failing;
+}
+
+/* What a write or read does of what is asked for. What passes O_DIRECT must stay aligned. */
+static size_t shortened(int fd, const char *path, size_t len)
+{
+    enum { PAGE = 4096, FEW = 700 };
+    if (len <= FEW || !fails("short", path))
+        return len;
+    int flags = fcntl(fd, F_GETFL);
+    if (flags >= 0 && !(flags & O_DIRECT))
+        return FEW;
+    return len > PAGE ? PAGE : len;
+}
+
 /* ---- The calls ---- */
 
 static ssize_t shim_pwrite(int fd, const void *src, size_t len, off_t offset)
 {
     char path[PATH_BYTES];
     path_of(fd, path);
+    if (fails("pwrite", path))
+        return -1;
+    len = shortened(fd, path, len);
     if (!is_forgotten(path)) {
         before("pwrite", path);
         long result = raw_pwrite(fd, src, len, offset);
@@ -369,8 +433,10 @@ ssize_t write(int fd, const void *src, size_t len)
 {
     char path[PATH_BYTES];
     path_of(fd, path);
+    if (fails("write", path))
+        return -1;
     before("write", path);
-    long result = syscall(SYS_write, fd, src, len);
+    long result = syscall(SYS_write, fd, src, shortened(fd, path, len));
     after("write", path);
     return result;
 }
@@ -380,6 +446,8 @@ static int shim_sync(const char *call, long number, int fd)
 {
     char path[PATH_BYTES];
     path_of(fd, path);
+    if (fails(call, path))
+        return -1;
     before(call, path);
     if (is_in(path, "log"))
         (void)nanosleep(&slowness, NULL);
@@ -417,6 +485,8 @@ static int shim_rename(int from_dir, const char *from, int to_dir, const char *t
     char from_path[PATH_BYTES], to_path[PATH_BYTES];
     path_at(from_dir, from, from_path);
     path_at(to_dir, to, to_path);
+    if (fails("rename", to_path))
+        return -1;
     pthread_mutex_lock(&mutex);
     pass("before", "rename", to_path);
     int result = (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
@@ -449,6 +519,8 @@ int mkdirat(int dir_fd, const char *name, mode_t mode)
 {
     char path[PATH_BYTES];
     path_at(dir_fd, name, path);
+    if (fails("mkdir", path))
+        return -1;
     pthread_mutex_lock(&mutex);
     pass("before", "mkdir", path);
     int result = (int)syscall(SYS_mkdirat, dir_fd, name, mode);
@@ -465,6 +537,8 @@ int unlinkat(int dir_fd, const char *name, int flags)
 {
     char path[PATH_BYTES];
     path_at(dir_fd, name, path);
+    if (fails("unlink", path))
+        return -1;
     before("unlink", path);
     long result = syscall(SYS_unlinkat, dir_fd, name, flags);
     after("unlink", path);
@@ -480,6 +554,8 @@ static int shim_ftruncate(int fd, off_t len)
 {
     char path[PATH_BYTES];
     path_of(fd, path);
+    if (fails("ftruncate", path))
+        return -1;
     before("ftruncate", path);
     long result = syscall(SYS_ftruncate, fd, len);
     after("ftruncate", path);
@@ -500,6 +576,8 @@ static int shim_fallocate(int fd, int mode, off_t offset, off_t len)
 {
     char path[PATH_BYTES];
     path_of(fd, path);
+    if (fails("fallocate", path))
+        return -1;
     before("fallocate", path);
     long result = syscall(SYS_fallocate, fd, mode, offset, len);
     after("fallocate", path);
@@ -515,3 +593,78 @@ int fallocate64(int fd, int mode, off_t offset, off_t len)
 {
     return shim_fallocate(fd, mode, offset, len);
 }
+
+/* ---- Calls that only fail ---- */
+
+static ssize_t shim_pread(int fd, void *dst, size_t len, off_t offset)
+{
+    char path[PATH_BYTES];
+    path_of(fd, path);
+    if (fails("read", path))
+        return -1;
+    return syscall(SYS_pread64, fd, dst, shortened(fd, path, len), offset);
+}
+
+ssize_t pread(int fd, void *dst, size_t len, off_t offset)
+{
+    return shim_pread(fd, dst, len, offset);
+}
+
+ssize_t pread64(int fd, void *dst, size_t len, off_t offset)
+{
+    return shim_pread(fd, dst, len, offset);
+}
+
+static ssize_t shim_preadv2(int fd, const struct iovec *piece, int count, off_t offset, int flags)
+{
+    char path[PATH_BYTES];
+    path_of(fd, path);
+    if (fails("read", path))
+        return -1;
+    struct iovec first = {piece->iov_base, shortened(fd, path, piece->iov_len)};
+    if (first.iov_len < piece->iov_len)
+        return syscall(SYS_preadv2, fd, &first, 1, offset, 0, flags);
+    return syscall(SYS_preadv2, fd, piece, count, offset, 0, flags);
+}
+
+ssize_t preadv2(int fd, const struct iovec *piece, int count, off_t offset, int flags)
+{
+    return shim_preadv2(fd, piece, count, offset, flags);
+}
+
+ssize_t preadv64v2(int fd, const struct iovec *piece, int count, off_t offset, int flags)
+{
+    return shim_preadv2(fd, piece, count, offset, flags);
+}
+
+static int shim_open(int dir_fd, const char *name, int flags, va_list arguments)
+{
+    char path[PATH_BYTES];
+    bool has_mode = flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE;
+    mode_t mode = has_mode ? va_arg(arguments, mode_t) : 0;
+    path_at(dir_fd, name, path);
+    return fails("open", path) ? -1 : (int)syscall(SYS_openat, dir_fd, name, flags, mode);
+}
+
+#define OPEN_WITHOUT_FOLDER(open)                                                                  \
+    int open(const char *name, int flags, ...)                                                     \
+    {                                                                                              \
+        va_list arguments;                                                                         \
+        va_start(arguments, flags);                                                                \
+        int fd = shim_open(AT_FDCWD, name, flags, arguments);                                      \
+        va_end(arguments);                                                                         \
+        return fd;                                                                                 \
+    }
+#define OPEN_IN_FOLDER(openat)                                                                     \
+    int openat(int dir_fd, const char *name, int flags, ...)                                       \
+    {                                                                                              \
+        va_list arguments;                                                                         \
+        va_start(arguments, flags);                                                                \
+        int fd = shim_open(dir_fd, name, flags, arguments);                                        \
+        va_end(arguments);                                                                         \
+        return fd;                                                                                 \
+    }
+OPEN_WITHOUT_FOLDER(open)
+OPEN_WITHOUT_FOLDER(open64)
+OPEN_IN_FOLDER(openat)
+OPEN_IN_FOLDER(openat64)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The crash oracle: loads a server, makes it crash, starts it again, and compares what it holds with what it had answered.
 
-    oracle.py --pail BINARY [--mode kill|point|forget|power|damage] [--fs ext4|xfs] [--rounds N] [--seed S] [--seconds S]
+    oracle.py --pail BINARY [--mode kill|point|forget|power|damage|fault] [--fs ext4|xfs] [--rounds N] [--seed S] [--seconds S]
 
 Modes, from the mildest to the hardest:
   kill    SIGKILL at a random moment, also while it starts or ends
@@ -9,6 +9,7 @@ Modes, from the mildest to the hardest:
   forget  the same, and a part of what was not synced is lost (crash_shim.c)
   power   a file system of its own (--fs) is shut down without flushing anything; needs root
   damage  no crash: bits are turned while the server is stopped (oracle_damage.py)
+  fault   no crash: calls on the data folder fail for a while, another kind in each round (oracle_faults.py)
 
 Each round prints a line; the seed of a run is printed first. The folder of a failed run is kept. docs/reliability.md tells
 what each answer of the server promises. Ends with 1 when anything was lost, mixed or left over, with 77 when the mode
@@ -25,6 +26,7 @@ import tempfile
 import time
 
 import oracle_damage
+import oracle_faults
 from oracle_check import Check, orphans_after_cleaning
 from oracle_http import Client, Cut
 from oracle_load import Load
@@ -34,6 +36,9 @@ from oracle_server import Died, Disk, Folder, Server, why_no_disk
 SKIPPED = 77
 FAULTS_SHOWN = 12
 CLEAN_EVERY = 20  # rounds
+
+# How large a file of the log may grow, another one in each round: with small ones space is reclaimed all the time.
+SEGMENTS = ["64KiB", "256KiB", "1MiB", "64MiB"]
 
 # Where a process may die: which call, on what, and how often it passes there in a life.
 POINTS = [
@@ -46,9 +51,10 @@ POINTS = [
     ("fsync", "extents", 60),
     ("unlink", "extents", 40),
     ("mkdir", "extents", 30),
-    ("rename", "log", 2),
-    ("fsync", "log", 3),
-    ("fallocate", "log", 2),
+    ("rename", "log", 40),
+    ("fsync", "log", 40),
+    ("fallocate", "log", 20),
+    ("unlink", "log", 10),
     ("rename", "index", 3),
     ("fsync", "index", 3),
     ("fdatasync", "index", 2),
@@ -79,7 +85,7 @@ class Oracle:
         if not is_start:
             self.said = f"{side} {call} in {where} #{nth}"
         return {
-            "LD_PRELOAD": os.path.abspath(self.options.shim),
+            "LD_PRELOAD": self.options.shim,
             "CRASH_SHIM_DIR": self.disk.data,
             "CRASH_SHIM_AT": f"{side}:{call}:{where}:{nth}",
             "CRASH_SHIM_FORGETS": "1" if self.options.mode == "forget" else "0",
@@ -91,7 +97,7 @@ class Oracle:
         if not self.options.slow_ms:
             return {}
         return {
-            "LD_PRELOAD": os.path.abspath(self.options.shim),
+            "LD_PRELOAD": self.options.shim,
             "CRASH_SHIM_DIR": self.disk.data,
             "CRASH_SHIM_SLOW_MS": str(self.options.slow_ms),
         }
@@ -141,6 +147,9 @@ class Oracle:
         rng = random.Random(f"{self.options.seed}/{number}")
         faults = []
         self.said = ""
+        self.server.segment = rng.choice(SEGMENTS)
+        if self.options.mode == "fault":
+            return self.fail_disk(number, rng)
         environment = {**self.environment(rng, False), **self.slow()}
         life = rng.uniform(0.005, self.options.seconds)
         self.start(environment)
@@ -172,6 +181,11 @@ class Oracle:
         self.server.kill()
         return faults
 
+    def fail_disk(self, number, rng):
+        faults, what = oracle_faults.fault_round(self, number, rng)
+        print(f"round {number}: {what}{', ' + str(len(faults)) + ' FAULTS' if faults else ''}", flush=True)
+        return faults
+
     def damage(self, number, rng, load, life):
         time.sleep(life)
         load.is_dying.set()
@@ -201,6 +215,11 @@ class Oracle:
         faults = Check(self.model, self.server).run()
         return faults + [f"left over after everything was deleted: {path}" for path in left]
 
+    def segments_given_back(self):
+        """Files of the log get the next number each, and leave a gap when they go."""
+        numbers = [int(name[:-4], 16) for name in os.listdir(os.path.join(self.disk.data, "log")) if name.endswith(".log")]
+        return max(numbers, default=0) - len(numbers)
+
     def make_buckets(self):
         self.start()
         client = Client(self.server.port)
@@ -222,6 +241,7 @@ class Oracle:
                 print(f"FAILED in round {number}: {len(faults)} faults; seed {self.options.seed}, folder {self.folder}")
                 return False
         totals = ", ".join(f"{value} {name}" for name, value in self.totals.items() if value)
+        self.totals["segments given back"] = self.segments_given_back()
         print(f"passed: {self.options.rounds} rounds in {time.monotonic() - began:.0f} s: {totals}; slowest start {self.server.slowest_start:.2f} s")
         return True
 
@@ -235,14 +255,15 @@ class Oracle:
 def read_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pail", required=True)
-    parser.add_argument("--shim", default="", help="the library made of crash_shim.c; modes point and forget need it")
-    parser.add_argument("--mode", choices=["kill", "point", "forget", "power", "damage"], default="kill")
+    parser.add_argument("--shim", default="", help="the library made of crash_shim.c; modes point, forget and fault need it")
+    parser.add_argument("--mode", choices=["kill", "point", "forget", "power", "damage", "fault"], default="kill")
     parser.add_argument("--fs", choices=["ext4", "xfs"], default="ext4")
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
     parser.add_argument("--seconds", type=float, default=2.0, help="longest load before a crash")
     parser.add_argument("--threads", type=int, default=8)
     parser.add_argument("--keys", type=int, default=20, help="keys of each thread")
+    parser.add_argument("--first-fault", type=int, default=1, help="of the list in oracle_faults.py, for the first round")
     parser.add_argument("--slow-ms", type=int, default=0, help="each sync of the log takes this much longer (needs --shim)")
     parser.add_argument("--dir", default=None, help="where the folder of the run is made")
     parser.add_argument("--keep", action="store_true", help="keep the folder also of a run that passed")
@@ -252,6 +273,7 @@ def read_options():
 
 def main():
     options = read_options()
+    options.shim = options.shim and os.path.abspath(options.shim)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing stays mounted
     why = why_no_disk(options.fs) if options.mode == "power" else None
     if why:

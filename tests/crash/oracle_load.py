@@ -35,6 +35,7 @@ class Load:
     def __init__(self, model, port, seed, faults):
         self.model, self.port, self.seed, self.faults = model, port, seed, faults
         self.is_dying = threading.Event()  # set right after the kill: a lost connection is a fault until then
+        self.may_fail = False  # the disk does: any call may be answered with an error, or a reply be cut short
         self.cut = Cut()
         self.operations = 0
         self.threads = []
@@ -83,6 +84,13 @@ class Worker(threading.Thread):
             self.step()
         except Doubtful:
             pass
+        except Lost:
+            if not self.load.may_fail:
+                raise
+
+    def may_fail(self):
+        """Whether an error is a right answer: the disk fails, or the server is being ended."""
+        return self.load.may_fail or self.load.is_dying.wait(2)
 
     def check_seen(self, key, lowest, reply, has_body=True):
         """A reader got this; `lowest` was settled before it asked."""
@@ -162,7 +170,7 @@ class Writer(Worker):
         elif not reply.is_unsure:
             self.fault(f"{key.bucket}/{key.name}: {version}: unexpected answer {reply}")
             key.refuse(version)
-        elif not self.load.is_dying.wait(2):
+        elif not self.may_fail():
             self.fault(f"{key.bucket}/{key.name}: {version}: {reply}")
         return reply
 
@@ -250,7 +258,7 @@ class Writer(Worker):
         try:
             listed = {name: (size, etag) for name, size, etag in self.client.list_v2(bucket, f"t{self.owner}/", page=7)}
         except AssertionError as error:
-            if not self.load.is_dying.wait(2):
+            if not self.may_fail():
                 self.fault(str(error))
             return
         for name, key in keys.items():

@@ -1,5 +1,6 @@
 """The server under test, and the disk that it lies on."""
 
+import contextlib
 import ctypes
 import fcntl
 import http.client
@@ -30,6 +31,7 @@ class Server:
         self.binary, self.folder, self.data = binary, folder, data
         self.process = None
         self.order = None  # the writing end of the shim's pipe
+        self.segment = "64MiB"
         self.starts = 0
         self.slowest_start = 0.0
 
@@ -39,6 +41,7 @@ class Server:
         self.log_path = os.path.join(self.folder, f"log-{self.starts % 4}")
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PAIL_")}
         words = ["serve", "--data-dir", self.data, "--anonymous", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]
+        words += ["--log-segment-max", self.segment]
         reading, self.order = os.pipe() if "LD_PRELOAD" in (environment or {}) else (None, None)
         if reading is not None:
             environment = {**environment, "CRASH_SHIM_FD": str(reading)}
@@ -94,6 +97,11 @@ class Server:
         """The shim's passes."""
         if self.order is not None:
             os.write(self.order, b"!")
+
+    def set_faulty(self, is_faulty):
+        """The shim's disk. Of a server that has ended, its end tells."""
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self.order, b"f" if is_faulty else b"o")
 
     def metrics(self):
         return self.get(self.admin_port, "/metrics")

@@ -187,6 +187,35 @@ def test_no_descriptors(start):
         check(client.receive()[0] == 200, "one is not served when descriptors are free again")
 
 
+def test_descriptors_for_others(start):
+    """Connections leave the descriptors from a number on to others: those above are closed, and the server goes on below."""
+    server = start("--fd_max", "24")
+    folder = f"/proc/{server.process.pid}/fd"
+    clients = [Http(server.port) for _ in range(40)]
+    for client in clients:
+        client.send("/bytes/1")
+    check(clients[0].receive()[0] == 200, "the first is not served")
+    wait_until(lambda: is_refused(clients[-1]), "the last is not closed")
+    check(max(int(name) for name in os.listdir(folder)) < 24, "descriptors above the limit are in use")
+    for client in clients:
+        client.close()
+    wait_until(lambda: is_served(server), "nobody is served when descriptors are free again")
+
+
+def is_refused(client):
+    try:
+        return client.is_closed(0.1)
+    except ConnectionResetError:
+        return True
+
+
+def is_served(server):
+    try:
+        return Http(server.port).get("/bytes/1")[0] == 200
+    except (OSError, run.Failure):
+        return False
+
+
 def cpu_seconds(server):
     with open(f"/proc/{server.process.pid}/stat", encoding="ascii") as file:
         words = file.read().rsplit(")", 1)[1].split()

@@ -438,9 +438,11 @@ struct limit_row {
         "--" #name, offsetof(struct http_limits, name), sizeof(((struct http_limits *)0)->name)    \
     }
 static const struct limit_row limit_rows[] = {
-    LIMIT_ROW(head_max_bytes),       LIMIT_ROW(header_max_count), LIMIT_ROW(head_timeout_ms),
-    LIMIT_ROW(body_timeout_ms),      LIMIT_ROW(idle_timeout_ms),  LIMIT_ROW(drain_max_bytes),
-    LIMIT_ROW(connection_max_count), LIMIT_ROW(body_min_rate),    LIMIT_ROW(body_rate_window_ms),
+    LIMIT_ROW(head_max_bytes),       LIMIT_ROW(header_max_count),
+    LIMIT_ROW(head_timeout_ms),      LIMIT_ROW(body_timeout_ms),
+    LIMIT_ROW(idle_timeout_ms),      LIMIT_ROW(drain_max_bytes),
+    LIMIT_ROW(connection_max_count), LIMIT_ROW(body_min_rate),
+    LIMIT_ROW(body_rate_window_ms),  LIMIT_ROW(fd_max),
 };
 
 static bool set_limit(struct http_limits *limits, const char *flag, uint64_t value)

@@ -182,6 +182,15 @@ static enum err open_folder(struct extent_store *store, unsigned folder, int *ou
     return io_open(store->io, store->dir_fd, name, O_RDONLY | O_DIRECTORY, out_fd);
 }
 
+/* Numbers are given from below, so a high one says that nearly all are in use. */
+static enum err check_fd(const struct local_engine *engine, int *fd)
+{
+    if (*fd < engine->body_fd_max)
+        return OK;
+    fd_close_scoped(fd);
+    return ERR_UNAVAILABLE;
+}
+
 /* ---- Writing ---- */
 
 static void set_direct(struct local_writer *writer, bool is_direct)
@@ -217,6 +226,8 @@ enum err local_extent_begin(struct engine *base, uint64_t size_hint,
     (void)snprintf(writer->name, sizeof(writer->name), "%016" PRIx64, rand_u64());
     enum err err =
         io_open(store->io, store->tmp_fd, writer->name, O_RDWR | O_CREAT | O_EXCL, &writer->fd);
+    if (err == OK && (err = check_fd(engine, &writer->fd)) != OK)
+        (void)io_unlink(store->io, store->tmp_fd, writer->name);
     if (err != OK) {
         writer_free(writer);
         return err;
@@ -364,6 +375,7 @@ enum err local_extent_open(struct engine *base, const struct extent_row *row, en
     if (err == ERR_NOT_FOUND && !(flags & VIEW_NOWAIT))
         err = local_freeze_open(local_engine_of(base), row->id, &fd);
     TRY(err);
+    TRY(check_fd(local_engine_of(base), &fd));
     if (row->length > SEQUENTIAL_BYTES)
         (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     struct local_reader *reader = mem_new(struct local_reader);

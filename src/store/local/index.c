@@ -18,10 +18,12 @@ enum {
     BLOCK_BYTES = 8 << 10,
     BLOOM_BITS = 10,
     MEMTABLES_MAX = 3,
-    OPEN_FILES_MAX = 512,
+    OPEN_FILES_MAX = 256,
     INFO_LOG_BYTES = 1 << 20,
     INFO_LOGS_KEPT = 2,
-    INFO_LOG_WARN = 2,
+    /* Nothing but the head. RocksDB 7.8 ends the process when it goes on with a log file that it could not write to, which
+     * a full disk brings about. What fails is told to who called, too. */
+    INFO_LOG_FATAL = 4,
     TIER_BLOCK_CACHE = 1, /* rocksdb's kBlockCacheTier: what is in memory, no I/O */
     TABLE_FORMAT = 5,
     /* A file is compacted for its deletions when so many of so many entries in a row are such. */
@@ -125,7 +127,7 @@ static void set_options(rocksdb_options_t *options, size_t memtable_bytes)
     rocksdb_options_set_skip_checking_sst_file_sizes_on_db_open(options, 1);
     rocksdb_options_set_stats_dump_period_sec(options, 0);
     rocksdb_options_set_stats_persist_period_sec(options, 0);
-    rocksdb_options_set_info_log_level(options, INFO_LOG_WARN);
+    rocksdb_options_set_info_log_level(options, INFO_LOG_FATAL);
     rocksdb_options_set_max_log_file_size(options, INFO_LOG_BYTES);
     rocksdb_options_set_keep_log_file_num(options, INFO_LOGS_KEPT);
     rocksdb_options_add_compact_on_deletion_collector_factory(options, DELETION_WINDOW,

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -140,6 +141,7 @@ enum err local_open_parts(const struct local_options *options, const struct loca
     struct local_engine *engine = mem_new(struct local_engine);
     engine->base.ops = &ops;
     engine->io = options->io ? options->io : &io_system;
+    engine->body_fd_max = options->body_fd_max ? options->body_fd_max : INT_MAX;
     freezes_init(&engine->freezes);
     pthread_mutex_init(&engine->queue_mutex, NULL);
     pthread_mutex_init(&engine->failure_mutex, NULL);

@@ -12,7 +12,8 @@ struct local_options {
     size_t segment_bytes;        /* of a log file, when full-grown; 0: 64 MiB; at least 64 KiB */
     size_t index_cache_bytes;    /* 0: 32 MiB */
     size_t index_memtable_bytes; /* 0: 16 MiB; up to three of them are in use */
-    const struct io *io;         /* null: the system's. For tests */
+    int body_fd_max; /* large bodies get no descriptor from this number on, so that log and index have some left; 0: they get all */
+    const struct io *io; /* null: the system's. For tests */
 };
 
 /* ERR_BUSY: another process has the folder (the detail says which). ERR_CORRUPT: damage that must not be passed over; the detail

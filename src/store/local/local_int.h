@@ -46,6 +46,7 @@ struct commit {
 struct local_engine {
     struct engine base;
     const struct io *io;
+    int body_fd_max; /* INT_MAX: no bound */
     struct datadir dir;
     struct store_log *log;
     struct index *index;
