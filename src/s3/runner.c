@@ -20,7 +20,11 @@
 #include "s3/ingest.h"
 #include "s3/reply.h"
 
-enum { SIGNING_KEY_CACHE_ENTRIES = 256, RETRY_MAX_COUNT = 3 };
+enum {
+    SIGNING_KEY_CACHE_ENTRIES = 256,
+    RETRY_MAX_COUNT = 3,
+    LOOP_CONTENT_MAX = 32 << 10, /* bytes of a document that a loop reads by itself */
+};
 
 static void run_start(struct s3_call *call);
 static void submit(struct s3_call *call, void (*run)(struct job *job),
@@ -121,8 +125,10 @@ static void run_start(struct s3_call *call)
 {
     const struct s3_handler *handler = call->operation->handler;
     enum err err = OK;
+    /* A long document takes milliseconds to understand, in which the loop would serve nobody else. */
     if (handler->read != NULL)
-        err = handler->read(call, VIEW_NOWAIT);
+        err = call->content.len > LOOP_CONTENT_MAX ? ERR_WOULD_BLOCK
+                                                   : handler->read(call, VIEW_NOWAIT);
     if (err == ERR_WOULD_BLOCK)
         submit(call, read_on_worker, read_on_worker_done);
     else
