@@ -36,6 +36,7 @@ from oracle_server import Died, Disk, Folder, Server, why_no_disk
 SKIPPED = 77
 FAULTS_SHOWN = 12
 CLEAN_EVERY = 20  # rounds
+REBUILDS = 0.15  # of the rounds: the index is thrown away, and made from the log
 
 # How large a file of the log may grow, another one in each round: with small ones space is reclaimed all the time.
 SEGMENTS = ["64KiB", "256KiB", "1MiB", "64MiB"]
@@ -71,7 +72,7 @@ class Oracle:
         self.disk = Disk(self.folder, options.fs) if options.mode == "power" else Folder(self.folder)
         self.server = Server(os.path.abspath(options.pail), self.folder, self.disk.data)
         self.model = Model(options.threads, options.keys)
-        self.totals = {"operations": 0, "kept": 0, "gone": 0, "kills": 0, "points": 0, "cuts": 0, "starts": 0, "refusals": 0}
+        self.totals = {"operations": 0, "kept": 0, "gone": 0, "kills": 0, "points": 0, "cuts": 0, "starts": 0, "refusals": 0, "rebuilds": 0}
 
     # ---- A life and its end ----
 
@@ -162,6 +163,10 @@ class Oracle:
         starts = rng.choice([0, 0, 0, 1, 1, 2])
         for _ in range(starts):
             self.crash_at_start(rng)
+        if rng.random() < REBUILDS:
+            self.server.run("rebuild-index", "--data-dir", self.disk.data)
+            self.totals["rebuilds"] += 1
+            self.said += " rebuilt"
         self.start()
         check = Check(self.model, self.server)
         faults += check.run()

@@ -93,6 +93,10 @@ class Server:
         finally:
             connection.close()
 
+    def run(self, *words):
+        """Another command of the binary, while no server runs."""
+        run(self.binary, *words)
+
     def count_from_now(self):
         """The shim's passes."""
         if self.order is not None:
