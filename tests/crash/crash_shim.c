@@ -19,8 +19,9 @@
  * The model of a disk: a write may be lost, sector by sector, until its file was synced; a name may be lost until its
  * folder was synced. */
 
-/* Both names of a call are defined here, so the headers must not make one of the other. */
+/* Both names of a call are defined here, so the headers must not make one of the other, nor define them themselves. */
 #undef _FILE_OFFSET_BITS
+#undef _FORTIFY_SOURCE
 
 #include <assert.h>
 #include <errno.h>
