@@ -245,8 +245,8 @@ class Oracle:
                 print("\n".join(f"  FAULT {text}" for text in faults[:FAULTS_SHOWN]))
                 print(f"FAILED in round {number}: {len(faults)} faults; seed {self.options.seed}, folder {self.folder}")
                 return False
-        totals = ", ".join(f"{value} {name}" for name, value in self.totals.items() if value)
         self.totals["segments given back"] = self.segments_given_back()
+        totals = ", ".join(f"{value} {name}" for name, value in self.totals.items() if value)
         print(f"passed: {self.options.rounds} rounds in {time.monotonic() - began:.0f} s: {totals}; slowest start {self.server.slowest_start:.2f} s")
         return True
 
