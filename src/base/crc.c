@@ -1,5 +1,6 @@
 /* CRC32 and CRC32C come from ISA-L, which picks the fastest code for the processor; it lacks CRC64NVME (crc64.c).
- * Measured here, GB/s of 4 KiB | 1 MiB in cache: CRC32 51 | 60, CRC32C 61 | 61, CRC64NVME 13 | 14. */
+ * Measured here, GB/s of 4 KiB | 1 MiB in cache: CRC32 51 | 60, CRC32C 61 | 61, CRC64NVME 42 | 62
+ * (without wide vectors 15 | 15). */
 #include "base/crc.h"
 
 #include <isa-l/crc.h>
@@ -30,6 +31,8 @@ uint32_t crc32c_update(uint32_t crc, const void *data, size_t len)
 
 uint64_t crc64nvme_update(uint64_t crc, const void *data, size_t len)
 {
+    if (crc64_wide_works())
+        return ~crc64_wide_update(~crc, data, len);
     return ~(crc64_clmul_works() ? crc64_clmul_update(~crc, data, len)
                                  : crc64_table_update(~crc, data, len));
 }

@@ -17,7 +17,7 @@ static uint64_t bit_by_bit(uint64_t reg, const uint8_t *data, size_t len)
 static void test_agrees_with_bits(void **state)
 {
     (void)state;
-    enum { LEN = 1100, ALIGNMENTS = 17 };
+    enum { LEN = 5200, ALIGNMENTS = 17 };
     static uint8_t data[LEN + ALIGNMENTS];
     struct unit_random random = {5};
     unit_random_fill(&random, data, sizeof(data));
@@ -28,6 +28,8 @@ static void test_agrees_with_bits(void **state)
         assert_true(crc64_table_update(reg, at, len) == expected);
         if (crc64_clmul_works())
             assert_true(crc64_clmul_update(reg, at, len) == expected);
+        if (crc64_wide_works())
+            assert_true(crc64_wide_update(reg, at, len) == expected);
     }
 }
 
