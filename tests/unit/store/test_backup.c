@@ -285,7 +285,7 @@ static void base_is_not_believed(void **state)
     struct world *w = *state;
     struct local_backup_result result;
     struct local_restored restored;
-    char second[TEST_PATH_MAX], file[TEST_PATH_MAX];
+    char second[TEST_PATH_MAX], file[TEST_PATH_MAX + 64];
     path_in(second, w->root, "second");
     back_up(w);
     (void)snprintf(file, sizeof(file), "%s/extents/%02x/%016llx", w->backup,
@@ -485,7 +485,7 @@ static void damage_of_the_store_is_named_and_not_backed_up(void **state)
     struct world *w = *state;
     struct local_backup_result result;
     struct fail fail = {0};
-    char name[TEST_PATH_MAX];
+    char name[TEST_PATH_MAX + 64];
     (void)snprintf(name, sizeof(name), "extents/%02x/%016llx", (unsigned)(w->extent[1].id & 0xFF),
                    (unsigned long long)w->extent[1].id);
     flip_byte(file_in(w->store, name), 200000);

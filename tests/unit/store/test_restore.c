@@ -63,7 +63,7 @@ static void flipped_bits_are_found_and_named(void **state)
 {
     struct world *w = *state;
     struct local_restored restored;
-    char log[TEST_PATH_MAX], folder[TEST_PATH_MAX], file[TEST_PATH_MAX];
+    char log[TEST_PATH_MAX], folder[TEST_PATH_MAX + 32], file[TEST_PATH_MAX];
     back_up(w);
     flip_some(w, w->backup, "format");
     flip_some(w, w->backup, "master-key");
@@ -80,7 +80,7 @@ static void flipped_bits_are_found_and_named(void **state)
 static void missing_and_cut_files_are_found_and_named(void **state)
 {
     struct world *w = *state;
-    char file[TEST_PATH_MAX], name[32];
+    char file[TEST_PATH_MAX + 64], name[32];
     back_up(w);
     (void)snprintf(name, sizeof(name), "%016llx", (unsigned long long)w->extent[0].id);
     (void)snprintf(file, sizeof(file), "%s/extents/%02x/%s", w->backup,
