@@ -4,9 +4,7 @@ enum { FAR = 3 };
 
 static char folded(char c)
 {
-    if (c >= 'A' && c <= 'Z')
-        return (char)(c - 'A' + 'a');
-    return c == '-' || c == '.' ? '_' : c;
+    return c == '-' || c == '.' ? '_' : char_lower(c);
 }
 
 static size_t least(size_t a, size_t b)

@@ -300,17 +300,6 @@ static enum err parse_addresses(const struct reading *reading)
     return OK;
 }
 
-static str lower_case(struct arena *arena, str text)
-{
-    char *copy = arena_alloc(arena, text.len + 1);
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        copy[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-    }
-    copy[text.len] = '\0';
-    return str_of(copy, text.len);
-}
-
 static enum err parse_hosts(const struct reading *reading)
 {
     struct setting_pieces pieces = reading->pieces;
@@ -319,7 +308,7 @@ static enum err parse_hosts(const struct reading *reading)
     for (size_t i = 0; i < pieces.count; i++) {
         if (!is_host_name(pieces.piece[i]))
             return bad(reading, "\"%.*s\" is not a host name", STR_ARG(pieces.piece[i]));
-        host[i] = lower_case(reading->arena, pieces.piece[i]);
+        host[i] = arena_lower(reading->arena, pieces.piece[i]);
     }
     *(struct settings_hosts *)reading->member = (struct settings_hosts){host, pieces.count};
     return OK;

@@ -185,6 +185,14 @@ str arena_str(struct arena *arena, str s)
     return arena_join(arena, &s, 1);
 }
 
+str arena_lower(struct arena *arena, str s)
+{
+    char *text = text_room(arena, s.len);
+    for (size_t i = 0; i < s.len; i++)
+        text[i] = char_lower(s.ptr[i]);
+    return str_of(text, s.len);
+}
+
 enum err arena_try_str(struct arena *arena, str s, str *out)
 {
     if (arena->used > arena->cap_bytes || s.len >= arena->cap_bytes - arena->used)

@@ -30,6 +30,7 @@ enum err arena_try_str(struct arena *arena, str s, str *out);
 
 /* Copies into the arena. The results are also terminated with a zero byte (not counted in len). */
 str arena_str(struct arena *arena, str s);
+str arena_lower(struct arena *arena, str s); /* ASCII letters in lower case */
 str arena_printf(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 str arena_vprintf(struct arena *arena, const char *format, va_list args)

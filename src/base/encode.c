@@ -13,11 +13,9 @@ void hex_encode(const void *src, size_t len, char *dst)
     }
 }
 
-/* A table, because the digits of signatures are random, and so would be branches on them. 16
- * stands for what is no digit. */
-static uint8_t hex_value(char c)
+/* A table, because the digits of signatures are random, and so would be branches on them. */
+uint8_t hex_value(char c)
 {
-    enum { NONE = 16 };
     static const uint8_t value[256] = {
 #define DIGIT(digit, number) [digit] = (number) + 1
         DIGIT('0', 0),  DIGIT('1', 1),  DIGIT('2', 2),  DIGIT('3', 3),  DIGIT('4', 4),
@@ -28,7 +26,7 @@ static uint8_t hex_value(char c)
 #undef DIGIT
     };
     uint8_t found = value[(unsigned char)c];
-    return found == 0 ? NONE : (uint8_t)(found - 1);
+    return found == 0 ? HEX_NONE : (uint8_t)(found - 1);
 }
 
 enum err hex_decode(str text, void *dst)
@@ -39,7 +37,7 @@ enum err hex_decode(str text, void *dst)
         return ERR_BAD_INPUT;
     for (size_t i = 0; i < text.len; i++)
         seen |= hex_value(text.ptr[i]);
-    if (seen > 15)
+    if (seen >= HEX_NONE)
         return ERR_BAD_INPUT;
     for (size_t i = 0; i < text.len; i += 2)
         byte[i / 2] = (unsigned char)(hex_value(text.ptr[i]) << 4 | hex_value(text.ptr[i + 1]));

@@ -6,6 +6,9 @@
 #include "base/buf.h"
 
 void hex_encode(const void *src, size_t len, char *dst); /* 2 * len lower-case digits */
+/* What a hexadecimal digit stands for, in either case; HEX_NONE for another character. */
+enum { HEX_NONE = 16 };
+uint8_t hex_value(char c);
 enum err hex_decode(str text, void *dst); /* text.len / 2 bytes; either case; ERR_BAD_INPUT */
 
 static inline size_t base64_encoded_len(size_t len)

@@ -18,15 +18,10 @@ static bool bytes_eq(const char *a, const char *b, size_t len)
     return len == 0 || memcmp(a, b, len) == 0;
 }
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
 static bool bytes_eq_nocase(const char *a, const char *b, size_t len)
 {
     for (size_t i = 0; i < len; i++)
-        if (a[i] != b[i] && lower(a[i]) != lower(b[i]))
+        if (a[i] != b[i] && char_lower(a[i]) != char_lower(b[i]))
             return false;
     return true;
 }

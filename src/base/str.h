@@ -32,7 +32,11 @@ static inline str str_of(const void *ptr, size_t len)
 str str_from(const char *terminated);
 
 bool str_eq(str a, str b);
-bool str_eq_nocase(str a, str b); /* ASCII only */
+bool str_eq_nocase(str a, str b);     /* ASCII only */
+static inline char char_lower(char c) /* the same */
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
 int str_cmp(str a, str b);
 bool str_has_prefix(str s, str prefix);
 bool str_has_prefix_nocase(str s, str prefix);

@@ -3,14 +3,10 @@
 
 #include <assert.h>
 
+#include "base/encode.h"
 #include "http/chars.h"
 
 enum { DIGITS_MAX = 16 };
-
-static unsigned hex_value(char c)
-{
-    return (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-}
 
 static enum err move_to(struct chunked *chunked, enum chunked_state state)
 {

@@ -72,7 +72,7 @@ static bool is_unreserved(char c)
            c == '.' || c == '_' || c == '~';
 }
 
-static int hex_value(char c)
+static int upper_hex_value(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -88,7 +88,7 @@ static bool is_canonical(str text, bool keep_slash)
             continue;
         if (c != '%' || text.len - i < 3)
             return false;
-        int high = hex_value(text.ptr[i + 1]), low = hex_value(text.ptr[i + 2]);
+        int high = upper_hex_value(text.ptr[i + 1]), low = upper_hex_value(text.ptr[i + 2]);
         if (high < 0 || low < 0)
             return false;
         char meaning = (char)(high * 16 + low);

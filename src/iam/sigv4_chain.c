@@ -60,16 +60,12 @@ static void sign_chunk(const struct sigv4_chain *chain, const uint8_t chunk_sha2
     sign_link(chain, STR("AWS4-HMAC-SHA256-PAYLOAD\n"), str_of(rest, sizeof rest), out);
 }
 
-static char to_lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 static int compare_names(const void *a, const void *b)
 {
     str left = ((const struct pair *)a)->name, right = ((const struct pair *)b)->name;
     for (size_t i = 0; i < left.len && i < right.len; i++) {
-        int order = (unsigned char)to_lower(left.ptr[i]) - (unsigned char)to_lower(right.ptr[i]);
+        int order =
+            (unsigned char)char_lower(left.ptr[i]) - (unsigned char)char_lower(right.ptr[i]);
         if (order != 0)
             return order;
     }
@@ -87,7 +83,7 @@ static enum err write_trailer(const struct pair *trailer, size_t count, struct b
     qsort(sorted, count, sizeof *sorted, compare_names);
     for (size_t i = 0; i < count; i++) {
         for (size_t k = 0; k < sorted[i].name.len; k++)
-            buf_append_char(out, to_lower(sorted[i].name.ptr[k]));
+            buf_append_char(out, char_lower(sorted[i].name.ptr[k]));
         buf_append_char(out, ':');
         buf_append(out, str_trim(sorted[i].value));
         buf_append_char(out, '\n');

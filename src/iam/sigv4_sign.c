@@ -31,16 +31,6 @@ static bool is_signable(str name)
     return true;
 }
 
-static str lower(struct arena *arena, str text)
-{
-    char *copy = arena_alloc(arena, text.len);
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        copy[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-    }
-    return str_of(copy, text.len);
-}
-
 static int compare_strs(const void *a, const void *b)
 {
     return str_cmp(*(const str *)a, *(const str *)b);
@@ -56,7 +46,7 @@ static enum err list_signed(const struct pair *header, size_t count, struct aren
             continue;
         if (names == SIGV4_SIGNED_HEADERS_MAX)
             return ERR_TOO_LARGE;
-        name[names++] = lower(arena, header[i].name);
+        name[names++] = arena_lower(arena, header[i].name);
     }
     qsort(name, names, sizeof *name, compare_strs);
     for (size_t i = 0; i < names; i++) {

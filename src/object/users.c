@@ -266,6 +266,15 @@ static void remember_owner(struct users *users, str canonical_id, const struct k
     mem_free(entry);
 }
 
+enum err user_next_with_canonical_id(struct cursor *cursor, str canonical_id, struct user_row *out)
+{
+    enum err err;
+    do
+        err = cursor_next(cursor, out);
+    while (err == OK && !str_eq(out->canonical_id, canonical_id));
+    return err;
+}
+
 /* Looks through all users: rows are found by name only, and this happens once per owner and
  * change. */
 static enum err search_owner(struct tx *tx, str canonical_id, struct known_owner *out)
@@ -273,9 +282,7 @@ static enum err search_owner(struct tx *tx, str canonical_id, struct known_owner
     struct cursor *cursor;
     struct user_row row = {0};
     TRY(cursor_open(tx, TABLE_user, &row, 0, &cursor));
-    enum err err;
-    while ((err = cursor_next(cursor, &row)) == OK && !str_eq(row.canonical_id, canonical_id))
-        ;
+    enum err err = user_next_with_canonical_id(cursor, canonical_id, &row);
     if (err == OK)
         err = put_text(out->display_name, sizeof(out->display_name), row.display_name);
     cursor_close(cursor);

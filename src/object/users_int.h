@@ -31,3 +31,5 @@ struct users {
 
 /* Forgets all that was read from the catalogue: called after the commit of every change. */
 void users_forget(struct users *users);
+/* The next user of a cursor over all of them that has this canonical id; ERR_NOT_FOUND. */
+enum err user_next_with_canonical_id(struct cursor *cursor, str canonical_id, struct user_row *out);

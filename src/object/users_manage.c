@@ -86,9 +86,7 @@ static enum err check_canonical_id_is_free(struct tx *tx, str canonical_id, stru
     struct cursor *cursor;
     struct user_row row = {0};
     TRY(cursor_open(tx, TABLE_user, &row, 0, &cursor));
-    enum err err;
-    while ((err = cursor_next(cursor, &row)) == OK && !str_eq(row.canonical_id, canonical_id))
-        ;
+    enum err err = user_next_with_canonical_id(cursor, canonical_id, &row);
     if (err == OK)
         err = fail_set(fail, ERR_USER_EXISTS, "canonical_id", "user \"%.*s\" has this canonical id",
                        STR_ARG(row.name));

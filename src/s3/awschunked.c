@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/encode.h"
+
 void aws_chunked_init(struct aws_chunked *chunked, struct arena *arena,
                       const struct sigv4_chain *chain, bool has_trailer)
 {
@@ -51,17 +53,6 @@ static enum err take_line(struct aws_chunked *chunked, str data, size_t *consume
     return OK;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static enum err parse_size(str text, uint64_t *out_size)
 {
     enum { SIZE_DIGITS_MAX = 15 };
@@ -69,10 +60,10 @@ static enum err parse_size(str text, uint64_t *out_size)
     if (text.len == 0 || text.len > SIZE_DIGITS_MAX)
         return ERR_BAD_CHUNK;
     for (size_t i = 0; i < text.len; i++) {
-        int digit = hex_digit(text.ptr[i]);
-        if (digit < 0)
+        uint8_t digit = hex_value(text.ptr[i]);
+        if (digit == HEX_NONE)
             return ERR_BAD_CHUNK;
-        size = size << 4 | (uint64_t)digit;
+        size = size << 4 | digit;
     }
     *out_size = size;
     return OK;

@@ -165,13 +165,6 @@ static str content_encoding(struct s3_call *call)
     return result;
 }
 
-static void lower_case(char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if (text[i] >= 'A' && text[i] <= 'Z')
-            text[i] = (char)(text[i] - 'A' + 'a');
-}
-
 static enum err metadata_parse(struct s3_call *call, str *out)
 {
     static const str prefix = STR_INIT("x-amz-meta-");
@@ -183,8 +176,7 @@ static enum err metadata_parse(struct s3_call *call, str *out)
             continue;
         if (pair == NULL)
             pair = arena_new_array(call->arena, struct pair, request->header_count);
-        str name = arena_str(call->arena, str_skip(request->header[i].name, prefix.len));
-        lower_case((char *)(uintptr_t)name.ptr, name.len);
+        str name = arena_lower(call->arena, str_skip(request->header[i].name, prefix.len));
         bytes += name.len + request->header[i].value.len;
         /* Repeated names are one value, joined (RFC 9110 section 5.3). */
         struct pair *same = (struct pair *)(uintptr_t)pair_find(pair, count, name);

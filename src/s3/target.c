@@ -20,17 +20,6 @@ static str without_port(str host)
     return host;
 }
 
-/* Host names have no case; bucket names are lower-case. */
-static str lower_case(struct arena *arena, str text)
-{
-    char *lower = arena_alloc(arena, text.len + 1);
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        lower[i] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-    }
-    return str_of(lower, text.len);
-}
-
 /* "photos" of "photos.s3.example.com" where s3.example.com is a domain of ours. */
 static bool host_bucket(const struct s3_call *call, str *out_bucket)
 {
@@ -42,7 +31,8 @@ static bool host_bucket(const struct s3_call *call, str *out_bucket)
             continue;
         size_t split = host.len - domain.len;
         if (host.ptr[split - 1] == '.' && str_eq_nocase(str_skip(host, split), domain)) {
-            *out_bucket = lower_case(call->arena, str_slice(host, 0, split - 1));
+            /* Host names have no case; bucket names are lower-case. */
+            *out_bucket = arena_lower(call->arena, str_slice(host, 0, split - 1));
             return true;
         }
     }

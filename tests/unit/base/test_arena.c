@@ -125,6 +125,8 @@ static void test_texts(void **state)
     assert_str(copy, STR("abc"));
     assert_int_equal(copy.ptr[3], '\0');
     assert_str(arena_str(arena, (str){0}), STR(""));
+    assert_str(arena_lower(arena, STR("@AZ[`az{\xC3\x84 09")), STR("@az[`az{\xC3\x84 09"));
+    assert_str(arena_lower(arena, (str){0}), STR(""));
     assert_int_equal(arena_str(arena, (str){0}).ptr[0], '\0');
 
     str text = arena_printf(arena, "%s-%d", "k", 42);

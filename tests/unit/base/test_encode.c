@@ -37,6 +37,16 @@ static void test_hex(void **state)
     assert_str(str_of(text, 8), STR("00ff1abc"));
 }
 
+static void test_hex_digits(void **state)
+{
+    (void)state;
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    for (int c = -128; c < 128; c++) {
+        const char *at = c > 0 ? strchr(digits, c) : NULL;
+        assert_int_equal(hex_value((char)c), at ? (at - digits) % 16 : HEX_NONE);
+    }
+}
+
 static void test_base64_vectors(void **state)
 {
     (void)state;
@@ -141,6 +151,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_hex_digits),
         cmocka_unit_test(test_base64_vectors),
         cmocka_unit_test(test_base64_round_trip),
         cmocka_unit_test(test_base64_of_wrong_form),
