@@ -1,6 +1,7 @@
 #include "store/local/entry.h"
 
 #include "base/bytes.h"
+#include "store/rows.h"
 
 void row_entry_encode(const struct row_entry *entry, struct buf *out)
 {
@@ -25,8 +26,8 @@ enum err row_entry_decode(str value, struct row_entry *out_entry)
     if (entry.blob_length)
         entry.blob_crc32c = reader_le32(&reader);
     uint64_t end;
-    if (reader.failed || entry.blob_length > entry.length || entry.segment == 0 ||
-        __builtin_add_overflow(entry.offset, entry.length, &end))
+    if (reader.failed || entry.blob_length > entry.length || entry.blob_length > ROW_BLOB_MAX ||
+        entry.segment == 0 || __builtin_add_overflow(entry.offset, entry.length, &end))
         return ERR_CORRUPT;
     entry.columns = str_of(reader.ptr, reader.left);
     *out_entry = entry;

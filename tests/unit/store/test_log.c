@@ -382,9 +382,11 @@ static void segment_that_cannot_be_made_is_no_harm(void **state)
         int error;
         enum err expected;
     } cases[] = {
-        {FAULT_ALLOCATE, ENOSPC, ERR_NO_SPACE}, {FAULT_OPEN, EMFILE, ERR_UNAVAILABLE},
-        {FAULT_SYNC, EIO, ERR_UNAVAILABLE},     {FAULT_WRITE, ENOSPC, ERR_NO_SPACE},
-        {FAULT_RENAME, EIO, ERR_UNAVAILABLE},
+        {FAULT_ALLOCATE, ENOSPC, ERR_NO_SPACE},
+        {FAULT_OPEN, EMFILE, ERR_UNAVAILABLE},
+        {FAULT_SYNC, EIO, ERR_IO},
+        {FAULT_WRITE, ENOSPC, ERR_NO_SPACE},
+        {FAULT_RENAME, EIO, ERR_IO},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         /* Larger than a segment, so that one is made at once. */
