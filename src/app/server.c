@@ -24,6 +24,7 @@ enum {
     UNREAD_BODY_MAX_BYTES = 1 << 20, /* read and thrown away to keep a connection */
     ADMIN_CONNECTIONS_MAX = 256,
     WORKERS_A_CORE = 4,
+    HASH_THREADS_MAX = 16, /* of which each hashes sixteen uploads: more than a network brings */
 };
 
 /* ---- Folder and engine ---- */
@@ -164,18 +165,21 @@ static unsigned core_count(void)
 static enum err open_store(struct server *server, struct fail *fail)
 {
     const struct settings *settings = &server->settings.values;
-    unsigned count =
-        settings->workers ? (unsigned)settings->workers : core_count() * WORKERS_A_CORE;
+    unsigned cores = core_count();
+    unsigned count = settings->workers ? (unsigned)settings->workers : cores * WORKERS_A_CORE;
     server->workers = workers_new(count);
     if (!server->workers)
         return fail_set(fail, ERR_NO_MEMORY, "workers", "the system refuses %u threads", count);
     server->store = store_new(&(struct store_options){
         .engine = server->engine,
         .workers = server->workers,
+        .hash_threads = cores < HASH_THREADS_MAX ? cores : HASH_THREADS_MAX,
         .inline_max_bytes = settings->inline_max_bytes,
         .io_buffer_bytes = settings->io_buffers_bytes,
         .verify_reads = settings->verify_reads == SETTING_VERIFY_ALWAYS,
     });
+    if (!server->store)
+        return fail_set(fail, ERR_NO_MEMORY, NULL, "the system refuses threads for hashing");
     return OK;
 }
 
