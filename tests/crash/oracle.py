@@ -111,6 +111,7 @@ class Oracle:
         except subprocess.TimeoutExpired:
             pass
         if load and rng.random() < 0.15:
+            load.is_ending = True
             self.server.process.terminate()  # it ends in good order, and dies while it does
             time.sleep(rng.uniform(0, 0.3))
             self.said += " while it ended"
