@@ -38,7 +38,7 @@ class Run:
     def __init__(self, arguments, folder):
         self.arguments, self.folder = arguments, folder
         self.chance = random.Random(arguments.seed)
-        self.server = Server(arguments.pail, folder, os.path.join(folder, "data"))
+        self.server = Server(os.path.abspath(arguments.pail), folder, os.path.join(folder, "data"))
         self.environment = {"PAIL_ENGINE": arguments.engine}
         self.operations = self.open = self.kills = self.races = self.keys = 0
         self.check_seconds = 0.0
