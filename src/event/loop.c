@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/prompt.h"
 #include "event/heap.h"
 
 enum {
@@ -275,6 +276,7 @@ static void wait_for_events(struct loop *loop)
 
 void loop_run(struct loop *loop)
 {
+    (void)prompt_ask(); /* somebody waits for whatever a loop does, and it never does it for long */
     atomic_store(&loop->thread, pthread_self());
     while (!atomic_load(&loop->is_stopping)) {
         wait_for_events(loop);

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/prompt.h"
 
 /* ---- The queue ----
  *
@@ -354,6 +355,7 @@ static bool is_keeper_needed(struct local_engine *engine)
 void *local_commit_thread(void *context)
 {
     struct local_engine *engine = context;
+    (void)prompt_ask(); /* a sync that is done is of use to nobody until this thread has told */
     for (struct update *first; (first = wait_for_updates(engine));) {
         while (first) {
             first = apply_updates(engine, first);
