@@ -185,6 +185,20 @@ str arena_str(struct arena *arena, str s)
     return arena_join(arena, &s, 1);
 }
 
+void *arena_room(struct arena *arena, void *array, size_t count, size_t *capacity,
+                 size_t element_size)
+{
+    enum { FIRST = 8 };
+    if (count < *capacity)
+        return array;
+    size_t grown = *capacity ? mem_size_mul(*capacity, 2) : FIRST;
+    void *larger = arena_alloc(arena, mem_size_mul(grown, element_size));
+    if (count)
+        memcpy(larger, array, count * element_size);
+    *capacity = grown;
+    return larger;
+}
+
 str arena_lower(struct arena *arena, str s)
 {
     char *text = text_room(arena, s.len);

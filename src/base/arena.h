@@ -29,6 +29,9 @@ void *arena_try_alloc(struct arena *arena, size_t size);
 enum err arena_try_str(struct arena *arena, str s, str *out);
 
 /* Copies into the arena. The results are also terminated with a zero byte (not counted in len). */
+/* mem_room in an arena, which keeps what was outgrown: at most as much again. */
+void *arena_room(struct arena *arena, void *array, size_t count, size_t *capacity,
+                 size_t element_size);
 str arena_str(struct arena *arena, str s);
 str arena_lower(struct arena *arena, str s); /* ASCII letters in lower case */
 str arena_printf(struct arena *arena, const char *format, ...)

@@ -51,6 +51,15 @@ void *mem_alloc_aligned(size_t alignment, size_t size)
     return must(aligned_alloc(alignment, rounded));
 }
 
+void *mem_room(void *array, size_t count, size_t *capacity, size_t element_size)
+{
+    enum { FIRST = 16 };
+    if (count < *capacity)
+        return array;
+    *capacity = *capacity ? mem_size_mul(*capacity, 2) : FIRST;
+    return mem_resize(array, mem_size_mul(*capacity, element_size));
+}
+
 void mem_free(void *ptr)
 {
     free(ptr);

@@ -16,6 +16,9 @@ void mem_free(void *ptr);                               /* null is allowed */
 #define mem_new(type) ((type *)mem_zalloc(sizeof(type)))
 #define mem_new_array(type, count) ((type *)mem_zalloc(mem_size_mul(sizeof(type), (count))))
 
+/* Room for one more element behind the `count` there are: the array, moved and doubled when it was full. */
+void *mem_room(void *array, size_t count, size_t *capacity, size_t element_size);
+
 /* Checked size arithmetic; the first two end the process on overflow, the others return false. */
 size_t mem_size_mul(size_t a, size_t b);
 size_t mem_size_add(size_t a, size_t b);

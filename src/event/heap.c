@@ -5,8 +5,6 @@
 
 #include "base/mem.h"
 
-enum { CAPACITY_FIRST = 64 };
-
 void heap_release(struct heap *heap)
 {
     for (size_t i = 0; i < heap->count; i++)
@@ -63,19 +61,11 @@ static void settle(struct heap *heap, size_t slot, struct timer *timer)
     sift_down(heap, timer->slot, timer);
 }
 
-static void make_room(struct heap *heap)
-{
-    if (heap->count < heap->capacity)
-        return;
-    heap->capacity = heap->capacity == 0 ? CAPACITY_FIRST : heap->capacity * 2;
-    heap->timer = mem_resize(heap->timer, mem_size_mul(heap->capacity, sizeof(struct timer *)));
-}
-
 void heap_set(struct heap *heap, struct timer *timer, int64_t at_us)
 {
     timer->at_us = at_us;
     if (timer->slot == SIZE_MAX) {
-        make_room(heap);
+        heap->timer = mem_room(heap->timer, heap->count, &heap->capacity, sizeof(struct timer *));
         sift_up(heap, heap->count++, timer);
         return;
     }

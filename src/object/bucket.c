@@ -128,15 +128,7 @@ enum err bucket_list(struct tx *tx, const struct bucket_list_args *args, struct 
             is_truncated = true;
             break;
         }
-        if (count == capacity) {
-            /* The arena keeps the outgrown halves until the request ends: at most as much again. */
-            struct bucket_entry *grown =
-                arena_new_array(arena, struct bucket_entry, capacity * 2 + 16);
-            for (size_t i = 0; i < count; i++)
-                grown[i] = entry[i];
-            entry = grown;
-            capacity = capacity * 2 + 16;
-        }
+        entry = arena_room(arena, entry, count, &capacity, sizeof(*entry));
         entry[count++] = (struct bucket_entry){.name = arena_str(arena, row.name),
                                                .created_ms = (int64_t)row.created_ms};
     }

@@ -99,13 +99,8 @@ struct range_list {
 
 static void range_add(struct range_list *list, struct arena *arena, struct range range)
 {
-    if (list->count == list->capacity) {
-        struct range *grown = arena_new_array(arena, struct range, list->capacity * 2 + 4);
-        for (size_t i = 0; i < list->count; i++)
-            grown[i] = list->range[i];
-        list->range = grown;
-        list->capacity = list->capacity * 2 + 4;
-    }
+    list->range =
+        arena_room(arena, list->range, list->count, &list->capacity, sizeof(struct range));
     list->range[list->count++] = range;
 }
 

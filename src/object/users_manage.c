@@ -219,18 +219,6 @@ enum err users_remove(struct users *users, str name, struct fail *fail)
     return err;
 }
 
-/* Makes room in an array of the arena that is filled one by one, by doubling. */
-static void *grown(struct arena *arena, void *array, size_t count, size_t item_size)
-{
-    if (count & (count - 1) || (count > 0 && count < 8))
-        return array;
-    size_t room = count ? count * 2 : 8;
-    char *larger = arena_alloc(arena, mem_size_mul(item_size, room));
-    if (count)
-        memcpy(larger, array, count * item_size);
-    return larger;
-}
-
 static enum err list_users(struct tx *tx, struct arena *arena, struct user_info **out,
                            size_t *out_count)
 {
@@ -238,10 +226,10 @@ static enum err list_users(struct tx *tx, struct arena *arena, struct user_info 
     struct user_row row = {0};
     TRY(cursor_open(tx, TABLE_user, &row, 0, &cursor));
     struct user_info *user = NULL;
-    size_t count = 0;
+    size_t count = 0, capacity = 0;
     enum err err;
     while ((err = cursor_next(cursor, &row)) == OK) {
-        user = grown(arena, user, count, sizeof(*user));
+        user = arena_room(arena, user, count, &capacity, sizeof(*user));
         user[count++] = user_info_of(&row, arena);
     }
     cursor_close(cursor);
@@ -376,12 +364,12 @@ static enum err list_keys(struct tx *tx, str user, struct arena *arena, struct k
     struct access_key_row row = {0};
     TRY(cursor_open(tx, TABLE_access_key, &row, 0, &cursor));
     struct key_info *key = NULL;
-    size_t count = 0;
+    size_t count = 0, capacity = 0;
     enum err err;
     while ((err = cursor_next(cursor, &row)) == OK) {
         if (user.len && !str_eq(row.user, user))
             continue;
-        key = grown(arena, key, count, sizeof(*key));
+        key = arena_room(arena, key, count, &capacity, sizeof(*key));
         key[count++] = key_info_of(&row, arena);
     }
     cursor_close(cursor);

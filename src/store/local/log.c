@@ -50,11 +50,8 @@ struct segment *log_find(const struct store_log *log, uint64_t id)
 /* A copy of what is given, at the end of the list or where its id belongs. */
 static struct segment *add_segment(struct store_log *log, const struct segment *segment)
 {
-    if (log->segment_count == log->segment_capacity) {
-        log->segment_capacity = log->segment_capacity ? 2 * log->segment_capacity : 16;
-        log->segment =
-            mem_resize(log->segment, mem_size_mul(log->segment_capacity, sizeof(struct segment *)));
-    }
+    log->segment = mem_room(log->segment, log->segment_count, &log->segment_capacity,
+                            sizeof(struct segment *));
     size_t at = place_of(log, segment->id);
     memmove(&log->segment[at + 1], &log->segment[at],
             (log->segment_count - at) * sizeof(struct segment *));
@@ -238,11 +235,8 @@ void log_batch_clear(struct log_batch *batch)
 
 void log_batch_begin(struct log_batch *batch)
 {
-    if (batch->record_count == batch->record_capacity) {
-        batch->record_capacity = batch->record_capacity ? 2 * batch->record_capacity : 64;
-        batch->record =
-            mem_resize(batch->record, mem_size_mul(batch->record_capacity, sizeof(*batch->record)));
-    }
+    batch->record = mem_room(batch->record, batch->record_count, &batch->record_capacity,
+                             sizeof(*batch->record));
     batch->record[batch->record_count++] = (struct log_batch_record){.offset = batch->bytes.len};
     if (buf_reserve(&batch->bytes, RECORD_HEADER_SIZE))
         buf_commit(&batch->bytes, RECORD_HEADER_SIZE);

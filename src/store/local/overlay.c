@@ -130,11 +130,8 @@ struct overlay_node *overlay_make(struct overlay *overlay, str key)
 void overlay_set(struct overlay *overlay, struct overlay_node *node,
                  const struct overlay_change *change)
 {
-    if (overlay->former_count == overlay->former_capacity) {
-        overlay->former_capacity = overlay->former_capacity ? 2 * overlay->former_capacity : 256;
-        overlay->former = mem_resize(
-            overlay->former, mem_size_mul(overlay->former_capacity, sizeof(struct former_change)));
-    }
+    overlay->former = mem_room(overlay->former, overlay->former_count, &overlay->former_capacity,
+                               sizeof(struct former_change));
     overlay->former[overlay->former_count++] = (struct former_change){node, node->change};
     struct overlay_change *copy = arena_alloc(overlay->arena, sizeof(*copy));
     *copy = *change;

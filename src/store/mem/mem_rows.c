@@ -162,11 +162,8 @@ enum err mem_row_find_before(struct tx *base, const struct table *table, const v
 /* Takes the reference to `rows`. */
 static void replace_rows(struct mem_tx *tx, struct node *rows)
 {
-    if (tx->replaced_count == tx->replaced_capacity) {
-        tx->replaced_capacity = tx->replaced_capacity ? 2 * tx->replaced_capacity : 8;
-        tx->replaced =
-            mem_resize(tx->replaced, mem_size_mul(tx->replaced_capacity, sizeof(struct node *)));
-    }
+    tx->replaced =
+        mem_room(tx->replaced, tx->replaced_count, &tx->replaced_capacity, sizeof(struct node *));
     tx->replaced[tx->replaced_count++] = tx->rows;
     tx->rows = rows;
 }

@@ -169,6 +169,21 @@ static void register_another(void *ctx)
     register_note(ctx, 'n');
 }
 
+static void test_room(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new(1 << 20);
+    size_t *array = NULL, capacity = 0;
+    for (size_t i = 0; i < 100; i++) {
+        array = arena_room(arena, array, i, &capacity, sizeof(*array));
+        assert_true(capacity > i && capacity <= 2 * i + 16);
+        array[i] = i;
+    }
+    for (size_t i = 0; i < 100; i++)
+        assert_int_equal(array[i], i);
+    arena_free(arena);
+}
+
 static void test_cleanups(void **state)
 {
     (void)state;
@@ -196,6 +211,7 @@ int main(void)
         cmocka_unit_test(test_cap_of_texts),
         cmocka_unit_test(test_refused_memory),
         cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_room),
         cmocka_unit_test(test_cleanups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,12 +113,27 @@ static void test_scope(void **state)
     mem_free(left);
 }
 
+static void test_room(void **state)
+{
+    (void)state;
+    size_t *array = NULL, capacity = 0;
+    for (size_t i = 0; i < 100; i++) {
+        array = mem_room(array, i, &capacity, sizeof(*array));
+        assert_true(capacity > i && capacity <= 2 * i + 16);
+        array[i] = i;
+    }
+    for (size_t i = 0; i < 100; i++)
+        assert_int_equal(array[i], i);
+    mem_free(array);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refusal), cmocka_unit_test(test_size_zero_is_not_refusal),
         cmocka_unit_test(test_zeroed),  cmocka_unit_test(test_aligned),
         cmocka_unit_test(test_scope),   cmocka_unit_test(test_checked_arithmetic),
+        cmocka_unit_test(test_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
