@@ -417,6 +417,36 @@ static void prepared_segment_is_used_after_a_restart(void **state)
     assert_int_equal(recover(test), 3);
 }
 
+/* A call that fails while the log is recovered, once: either that start fails, or nothing was lost by it. What must not be is a segment that
+ * is passed over, and that those written later come behind: it would look as if its records were gone. */
+static void failure_during_a_start_leaves_no_gap(void **state)
+{
+    enum { CALLS = 6 };
+    struct test_log *test = *state;
+    append_synced(test, 1, 40000);
+    for (unsigned i = 0; i < 2 * CALLS; i++) {
+        int count = (int)test->appended;
+        struct visited visited = {0};
+        struct log_position position = {0};
+        struct fail fail = {0};
+        enum fault_call call = i % 2 ? FAULT_READ : FAULT_OPEN;
+        assert_ok(store_log_prepare(test->log));
+        fault_clear();
+        assert_int_equal(recover(test), count);
+        unsigned calls = fault_count(call) - (call == FAULT_OPEN); /* one lists the folder */
+        store_log_close(test->log);
+        open_log(test);
+        fault_set(call, calls - 1 - i / 2 % calls, call == FAULT_READ ? EIO : EMFILE, false);
+        enum err err = store_log_recover(test->log, &position, visit, &visited, &fail);
+        fault_clear();
+        if (err != OK)
+            assert_int_equal(recover(test), count);
+        append_synced(test, 1, 40000);
+        append_synced(test, 1, 40000);
+        assert_int_equal(recover(test), count + 2);
+    }
+}
+
 static void sealed_end_is_an_end(void **state)
 {
     struct test_log *test = *state;
@@ -488,6 +518,7 @@ int main(void)
         LOG_TEST(failed_write_is_told),
         LOG_TEST(segment_that_cannot_be_made_is_no_harm),
         LOG_TEST(prepared_segment_is_used_after_a_restart),
+        LOG_TEST(failure_during_a_start_leaves_no_gap),
         LOG_TEST(sealed_end_is_an_end),
         LOG_TEST(stale_records_of_a_recycled_file_are_not_taken),
     };
