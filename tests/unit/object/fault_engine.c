@@ -199,9 +199,25 @@ static void fault_extent_close(struct extent_reader *base)
     mem_free(reader);
 }
 
+static bool has_row(struct engine *engine, uint64_t id)
+{
+    struct extent_row row = {.id = id};
+    struct arena *arena = arena_new(8 << 20);
+    struct tx *tx;
+    enum err err = view_begin(engine, VIEW_WAIT, &tx);
+    if (err == OK) {
+        err = row_get(tx, TABLE_extent, &row, arena);
+        view_end(tx);
+    }
+    arena_free(arena);
+    return err == OK;
+}
+
+/* The contract: only after the commit that removed its row. A backup of an older state rests on it. */
 static enum err fault_extent_drop(struct engine *engine, uint64_t id)
 {
     struct fault_engine *faults = faults_of(engine);
+    assert(!has_row(faults->inner, id));
     TRY(pass(faults, FAULT_EXTENT_DROP));
     return extent_drop(faults->inner, id);
 }
