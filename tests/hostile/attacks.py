@@ -22,6 +22,7 @@ class Foe:
 
     def __init__(self, endpoint, keys, seed, context=None):
         self.chance = random.Random(seed)
+        self.name = f"{seed:08x}"
         self.wire = Wire(endpoint, keys)
         self.context = context  # of TLS, if the server speaks it
         self.bodies = self.chance.randbytes(BIG)
@@ -49,7 +50,7 @@ class Foe:
 
     def target(self):
         self.number += 1
-        return f"/hostile/{id(self) & 0xffff:x}-{self.number}"
+        return f"/hostile/{self.name}-{self.number}"
 
     def leave(self, connection):
         """Closes, or resets, or says that no more will come and waits for the end."""

@@ -46,7 +46,7 @@ class Traces:
     def __init__(self, server):
         folder = f"/proc/{server.process.pid}"
         self.rss = server.rss_bytes()
-        self.descriptors = len(os.listdir(folder + "/fd"))
+        self.descriptors = sum(not is_of_store(server.data, f"{folder}/fd/{name}") for name in os.listdir(folder + "/fd"))
         self.threads = len(os.listdir(folder + "/task"))
         self.tmp = len(os.listdir(server.data + "/tmp"))
         self.extents = sum(len(files) for _, _, files in os.walk(server.data + "/extents"))
@@ -54,6 +54,14 @@ class Traces:
     def __str__(self):
         return (f"{self.rss / 2**20:.1f} MiB, {self.descriptors} descriptors, {self.threads} threads, {self.tmp} files in tmp/, "
                 f"{self.extents} extents")
+
+
+def is_of_store(data, link):
+    """A file of the log or of the index: their number follows what is stored, not who has called."""
+    try:
+        return os.readlink(link).startswith((data + "/log/", data + "/index/"))
+    except OSError:
+        return True  # gone meanwhile
 
 
 def settled(server):
@@ -198,14 +206,17 @@ class Run:
         self.serve()
         self.clean()
         before = settled(self.server)
-        began = time.monotonic()
-        self.attack(arguments.count)
-        self.flood(arguments.connections)
-        seconds = time.monotonic() - began
-        self.serve()
-        self.clean()
-        after = settled(self.server)
-        print(f"before: {before}\nafter:  {after}")
+        print(f"before: {before}", flush=True)
+        seconds = 0.0
+        for _ in range(arguments.parts):
+            began = time.monotonic()
+            self.attack(arguments.count // arguments.parts)
+            self.flood(arguments.connections // arguments.parts)
+            seconds += time.monotonic() - began
+            self.serve()
+            self.clean()
+            after = settled(self.server)
+            print(f"after:  {after}", flush=True)
         print(f"{sum(self.done[attack.__name__] for attack in ATTACKS):,} attacks and {arguments.connections:,} connections in {seconds:.0f} s, "
               f"{self.done['cut short']} cut short by the server")
         print(", ".join(f"{name} {count}" for name, count in sorted(self.done.items())))
@@ -217,6 +228,7 @@ def main():
     parser.add_argument("--pail", required=True)
     parser.add_argument("--count", type=int, default=3000)
     parser.add_argument("--connections", type=int, default=5000)
+    parser.add_argument("--parts", type=int, default=1, help="after each of which is looked")
     parser.add_argument("--threads", type=int, default=16)
     parser.add_argument("--slack", type=float, default=6, help="MiB that memory may differ")
     parser.add_argument("--tls", action="store_true")
