@@ -93,17 +93,19 @@ static struct {
     unsigned nth;
     int error;
 } faults[FAULT_CALLS];
-static size_t partial_write, short_len;
-static bool are_syncs_skipped;
-static struct io_space told_space;
-static void (*reached_hook)(const char *place);
+/* Set by the test while threads of the engine read them. */
+static _Atomic size_t partial_write, short_len;
+static _Atomic bool are_syncs_skipped;
+static _Atomic uint64_t told_free_bytes, told_total_bytes;
+static void (*_Atomic reached_hook)(const char *place);
 
 void fault_clear(void)
 {
     memset(faults, 0, sizeof(faults));
-    partial_write = short_len = 0;
+    partial_write = 0;
+    short_len = 0;
     are_syncs_skipped = false;
-    told_space = (struct io_space){0};
+    told_total_bytes = 0;
     reached_hook = NULL;
 }
 
@@ -137,7 +139,8 @@ unsigned fault_count(enum fault_call call)
 
 void fault_set_space(uint64_t free_bytes, uint64_t total_bytes)
 {
-    told_space = (struct io_space){free_bytes, total_bytes};
+    told_free_bytes = free_bytes;
+    told_total_bytes = total_bytes;
 }
 
 void fault_set_reached(void (*reached)(const char *place))
@@ -236,10 +239,10 @@ static int fault_statvfs(int fd, struct statvfs *out)
     if (fails(FAULT_STATVFS))
         return -1;
     int result = io_system.statvfs(fd, out);
-    if (told_space.total_bytes) {
+    if (told_total_bytes) {
         out->f_frsize = 1;
-        out->f_blocks = told_space.total_bytes;
-        out->f_bavail = told_space.free_bytes;
+        out->f_blocks = told_total_bytes;
+        out->f_bavail = told_free_bytes;
     }
     return result;
 }
@@ -251,8 +254,9 @@ static int fault_link(int from_dir, const char *from, int to_dir, const char *to
 
 static void fault_reached(const char *place)
 {
-    if (reached_hook)
-        reached_hook(place);
+    void (*hook)(const char *) = reached_hook;
+    if (hook)
+        hook(place);
 }
 
 const struct io fault_io = {
