@@ -9,9 +9,13 @@
  *  - one thread flushes, one compacts, the second at low priority of the CPU. */
 #include "store/local/index.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <rocksdb/c.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/fd.h"
 #include "base/log.h"
 
 enum {
@@ -21,10 +25,11 @@ enum {
     OPEN_FILES_MAX = 256,
     INFO_LOG_BYTES = 1 << 20,
     INFO_LOGS_KEPT = 2,
-    /* Nothing but the head. RocksDB 7.8 ends the process when it goes on with a log file that it could not write to, which
-     * a full disk brings about. What fails is told to who called, too. */
-    INFO_LOG_FATAL = 4,
-    TIER_BLOCK_CACHE = 1, /* rocksdb's kBlockCacheTier: what is in memory, no I/O */
+    /* Nothing: one more than the highest level. RocksDB 7.8 ends the process when it goes on with a log file that it could not
+     * write to, which a full disk brings about. What fails is told to who called, too. */
+    INFO_LOG_NONE = 6,
+    ROOM_BYTES = 64 << 10, /* that must be there at a start */
+    TIER_BLOCK_CACHE = 1,  /* rocksdb's kBlockCacheTier: what is in memory, no I/O */
     TABLE_FORMAT = 5,
     /* A file is compacted for its deletions when so many of so many entries in a row are such. */
     DELETION_WINDOW = 4096,
@@ -127,7 +132,7 @@ static void set_options(rocksdb_options_t *options, size_t memtable_bytes)
     rocksdb_options_set_skip_checking_sst_file_sizes_on_db_open(options, 1);
     rocksdb_options_set_stats_dump_period_sec(options, 0);
     rocksdb_options_set_stats_persist_period_sec(options, 0);
-    rocksdb_options_set_info_log_level(options, INFO_LOG_FATAL);
+    rocksdb_options_set_info_log_level(options, INFO_LOG_NONE);
     rocksdb_options_set_max_log_file_size(options, INFO_LOG_BYTES);
     rocksdb_options_set_keep_log_file_num(options, INFO_LOGS_KEPT);
     rocksdb_options_add_compact_on_deletion_collector_factory(options, DELETION_WINDOW,
@@ -156,9 +161,25 @@ static rocksdb_readoptions_t *make_read_options(const rocksdb_snapshot_t *snapsh
     return options;
 }
 
+/* RocksDB 7.8 writes a few lines at the front of its log file whatever it is told, and ends the process when it cannot. So that is
+ * found out before. A folder that is not there yet is RocksDB's to make. */
+static enum err check_room(const char *path, struct fail *fail)
+{
+    static const char zeroes[ROOM_BYTES];
+    FD_SCOPED int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return OK;
+    FD_SCOPED int fd = openat(dir, "room", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    enum err err = fd < 0 ? err_from_errno(errno) : fd_write_full(fd, zeroes, sizeof(zeroes));
+    (void)unlinkat(dir, "room", 0);
+    return err == OK ? OK
+                     : fail_set(fail, err, NULL, "index/ cannot be written: %s", err_fact(err));
+}
+
 enum err index_open(const struct index_options *options, struct index **out_index,
                     struct fail *fail)
 {
+    TRY(check_room(options->path, fail));
     struct index *index = mem_new(struct index);
     index->env = make_env();
     index->cache = rocksdb_cache_create_lru(options->cache_bytes);
