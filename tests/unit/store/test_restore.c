@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/fd.h"
+#include "store/local/manifest.h"
 
 static bool is_stop_wanted;
 
@@ -97,6 +98,39 @@ static void missing_and_cut_files_are_found_and_named(void **state)
     expect_damage(w, "0000000000000001.log");
 }
 
+/* Another digit in the place of one, so that the line is still well-formed; false when there is none. */
+static bool change_digit(const char *file, uint64_t at)
+{
+    FD_SCOPED int fd = open(file, O_RDWR);
+    char digit;
+    assert_ok(fd_pread_full(fd, &digit, 1, at));
+    if (digit < '0' || digit > '9')
+        return false;
+    digit = digit == '9' ? '0' : (char)(digit + 1);
+    assert_ok(fd_pwrite_full(fd, &digit, 1, at));
+    return true;
+}
+
+static void no_digit_of_the_manifest_may_change(void **state)
+{
+    struct world *w = *state;
+    struct local_restored restored;
+    char manifest[TEST_PATH_MAX];
+    back_up(w);
+    path_in(manifest, w->backup, "manifest");
+    BUF_SCOPED struct buf text;
+    buf_init(&text, 1 << 20);
+    assert_ok(file_read(AT_FDCWD, manifest, &text));
+    for (uint64_t i = 0; i < text.len; i++) {
+        if (!change_digit(manifest, i))
+            continue;
+        enum err err = restore_to(w, w->backup, NULL, &restored, NULL);
+        assert_true(err == ERR_CORRUPT || err == ERR_BAD_INPUT);
+        assert_ok(file_replace(AT_FDCWD, manifest, buf_str(&text), 0600));
+    }
+    restore(w, &restored);
+}
+
 static void no_byte_of_the_manifest_may_change(void **state)
 {
     struct world *w = *state;
@@ -126,6 +160,36 @@ static void no_byte_of_the_manifest_may_change(void **state)
     restore(w, &restored);
 }
 
+/* The manifest once more, as somebody would write it who has lost the last segment. */
+static void write_without_last_segment(const char *backup)
+{
+    struct manifest_reader reader;
+    struct manifest_writer writer;
+    struct manifest_file file;
+    FD_SCOPED int fd = open(backup, O_RDONLY | O_DIRECTORY);
+    assert_ok(manifest_open(&reader, &io_system, fd, NULL));
+    assert_int_equal(unlink(file_in(backup, "manifest")), 0);
+    assert_ok(manifest_begin(&writer, &io_system, fd, &reader.head));
+    while (manifest_next(&reader, &file) == OK)
+        if (file.kind != MANIFEST_SEGMENT || file.id != reader.head.position.segment)
+            assert_ok(manifest_add(&writer, &file));
+    assert_ok(manifest_commit(&writer));
+    manifest_end(&writer);
+    manifest_close(&reader);
+}
+
+static void log_must_reach_the_position(void **state)
+{
+    struct world *w = *state;
+    struct local_restored restored;
+    struct fail fail = {0};
+    back_up(w);
+    write_without_last_segment(w->backup);
+    assert_err(restore_to(w, w->backup, w->restored, &restored, &fail), ERR_CORRUPT);
+    assert_non_null(strstr(fail.detail, "the log ends at record"));
+    assert_false(exists(w->root, "restored"));
+}
+
 static void restore_into_a_used_folder_is_refused(void **state)
 {
     struct world *w = *state;
@@ -146,7 +210,8 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, backup_setup, backup_teardown)
     const struct CMUnitTest tests[] = {
         CASE(cancelled_restore_leaves_nothing),          CASE(flipped_bits_are_found_and_named),
-        CASE(missing_and_cut_files_are_found_and_named), CASE(no_byte_of_the_manifest_may_change),
+        CASE(missing_and_cut_files_are_found_and_named), CASE(no_digit_of_the_manifest_may_change),
+        CASE(no_byte_of_the_manifest_may_change),        CASE(log_must_reach_the_position),
         CASE(restore_into_a_used_folder_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
