@@ -106,15 +106,47 @@ static size_t read_size(const struct http_connection *c, const struct http_excha
     return size;
 }
 
-static enum step receive(struct http_connection *c, struct http_exchange *x)
+/* Where the sink wants the next bytes; null when they are to be offered. Not for the last ones, with which the next head may come. */
+static char *room_in_sink(struct http_connection *c, struct http_exchange *x, size_t *out_len)
+{
+    if (x->sink->room == NULL || c->frame.is_chunked || c->input.len > 0 ||
+        c->frame.left < BODY_READ_BYTES)
+        return NULL;
+    char *room = x->sink->room(x->sink, out_len);
+    size_t most =
+        c->frame.left < BODY_READ_DIRECT_BYTES ? (size_t)c->frame.left : BODY_READ_DIRECT_BYTES;
+    if (*out_len > most)
+        *out_len = most;
+    return room;
+}
+
+static enum err fill_sink(struct http_connection *c, struct http_exchange *x, char *room,
+                          size_t size)
+{
+    size_t len;
+    TRY(connection_fill_at(c, room, size, &len));
+    frame_take(&c->frame, len);
+    x->body_in_bytes += len;
+    x->sink->took(x->sink, len);
+    return OK;
+}
+
+static enum err fill_input(struct http_connection *c, struct http_exchange *x)
 {
     size_t size = read_size(c, x);
-    enum err err = connection_fill(c, size);
-    if (err == OK) {
-        if (c->input.len == size && x->body_read_bytes < BODY_READ_MAX_BYTES)
-            x->body_read_bytes *= 2;
+    TRY(connection_fill(c, size));
+    if (c->input.len == size && x->body_read_bytes < BODY_READ_MAX_BYTES)
+        x->body_read_bytes *= 2;
+    return OK;
+}
+
+static enum step receive(struct http_connection *c, struct http_exchange *x)
+{
+    size_t size = 0;
+    char *room = room_in_sink(c, x, &size);
+    enum err err = room != NULL ? fill_sink(c, x, room, size) : fill_input(c, x);
+    if (err == OK)
         return STEP_AGAIN;
-    }
     if (err == ERR_WOULD_BLOCK)
         return connection_is_slow(c) ? fail_body(x, ERR_SLOW_CLIENT) : STEP_WAIT;
     if (err == ERR_CLOSED)

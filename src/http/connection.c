@@ -206,18 +206,38 @@ static char *make_room(struct http_connection *c, size_t size)
     return scratch + offset + c->input.len;
 }
 
+static void note_bytes(struct http_connection *c, size_t len)
+{
+    c->rate_bytes += len;
+    c->progress_us = loop_now_us(c->server->loop);
+    connection_spend(c, len);
+}
+
+static bool may_read(struct http_connection *c)
+{
+    return c->conn.is_readable && connection_may_go_on(c);
+}
+
+enum err connection_fill_at(struct http_connection *c, char *dst, size_t size, size_t *out_len)
+{
+    assert(c->stash == NULL && c->input.len == 0);
+    if (!may_read(c))
+        return ERR_WOULD_BLOCK;
+    TRY(conn_read(&c->conn, dst, size, out_len));
+    note_bytes(c, *out_len);
+    return OK;
+}
+
 enum err connection_fill(struct http_connection *c, size_t size)
 {
     assert(c->stash == NULL);
-    if (!c->conn.is_readable || !connection_may_go_on(c))
+    if (!may_read(c))
         return ERR_WOULD_BLOCK;
     char *room = make_room(c, size);
     size_t len;
     TRY(conn_read(&c->conn, room, size, &len));
     c->input.len += len;
-    c->rate_bytes += len;
-    c->progress_us = loop_now_us(c->server->loop);
-    connection_spend(c, len);
+    note_bytes(c, len);
     return OK;
 }
 

@@ -37,6 +37,8 @@ enum {
     BODY_READ_BYTES = 64 * 1024,
     BODY_READ_MAX_BYTES = 128 * 1024,
     BODY_READ_MIN_BYTES = 16 * 1024,
+    /* One read to where the sink wants a long body's bytes: still in the cache when their checksums are computed. */
+    BODY_READ_DIRECT_BYTES = 256 * 1024,
     /* Read beyond the end of a body of known length, so that a short read proves that the socket is empty. */
     BODY_READ_AHEAD_BYTES = 4 * 1024,
     SCRATCH_BYTES = 256 * 1024,
@@ -178,6 +180,8 @@ void connection_drain(struct http_connection *c);
 /* Makes the stash the input again. Called before the input is looked at. */
 void connection_load_input(struct http_connection *c);
 void connection_consume(struct http_connection *c, size_t len);
+/* Reads up to `size` bytes to where they shall be, past the input. Errors as connection_fill. */
+enum err connection_fill_at(struct http_connection *c, char *dst, size_t size, size_t *out_len);
 /* Reads up to `size` more bytes behind the input. Errors as conn_read; ERR_WOULD_BLOCK also when the budget is used up
  * (it will run again). */
 enum err connection_fill(struct http_connection *c, size_t size);

@@ -36,6 +36,10 @@ struct http_sink {
     /* No more will come: ERR_SHORT_BODY (closed early), ERR_BAD_CHUNK, ERR_SLOW_CLIENT, ERR_TOO_LARGE. Nothing follows.
      * The service still owes its reply. */
     void (*fail)(struct http_sink *sink, enum err err);
+    /* Optional, both or none. `room`: where the next bytes of a body of known length may be put instead of being offered by `write`;
+     * null: nowhere. It holds until the return to the loop. `took`: so many (above 0) were put there; not called when none came. */
+    char *(*room)(struct http_sink *sink, size_t *out_len);
+    void (*took)(struct http_sink *sink, size_t len);
 };
 
 /* What a source gives: bytes in memory, or a span of a file to be sent by sendfile(2). */

@@ -402,30 +402,53 @@ static bool ends_inline(const struct body *body)
            body->length <= body->options.store->inline_max_bytes;
 }
 
-size_t body_write(struct body *body, str data)
+/* Makes sure that there is a buffer with room. */
+static bool current_ready(struct body *body)
+{
+    if (body->current != NULL && body->current->len == body->current->capacity)
+        buffer_send(mem_take(&body->current));
+    return body->current != NULL || buffer_get(body);
+}
+
+char *body_room(struct body *body, size_t *out_len)
 {
     assert(!body->is_finished && !body->is_closing);
+    if (body->failure != OK || !current_ready(body))
+        return NULL;
+    struct io_buffer *buffer = body->current;
+    assert(buffer->len < buffer->capacity); /* the caller lets no body be longer than it said */
+    *out_len = buffer->capacity - buffer->len;
+    return buffer->data + buffer->len;
+}
+
+void body_took(struct body *body, size_t len)
+{
+    struct io_buffer *buffer = body->current;
+    assert(len <= buffer->capacity - buffer->len);
+    /* While the bytes are in the cache. */
+    digest_update_lane(&body->digest, DIGEST_LANE_CRC, buffer->data + buffer->len, len);
+    buffer->len += len;
+    body->length += len;
+    /* A body that may end here and lie inline keeps its only buffer. */
+    if (buffer->len == buffer->capacity && !ends_inline(body))
+        buffer_send(mem_take(&body->current));
+}
+
+size_t body_write(struct body *body, str data)
+{
     size_t taken = 0;
     while (taken < data.len) {
         if (body->failure != OK)
             return data.len;
-        if (body->current != NULL && body->current->len == body->current->capacity)
-            buffer_send(mem_take(&body->current));
-        if (body->current == NULL && !buffer_get(body))
+        size_t len = 0;
+        char *room = body_room(body, &len);
+        if (room == NULL)
             break;
-        struct io_buffer *buffer = body->current;
-        size_t room = buffer->capacity - buffer->len;
-        assert(room > 0); /* the caller lets no body be longer than it said */
-        size_t len = data.len - taken < room ? data.len - taken : room;
-        memcpy(buffer->data + buffer->len, data.ptr + taken, len);
-        /* While the bytes are in the cache. */
-        digest_update_lane(&body->digest, DIGEST_LANE_CRC, data.ptr + taken, len);
-        buffer->len += len;
-        body->length += len;
+        if (len > data.len - taken)
+            len = data.len - taken;
+        memcpy(room, data.ptr + taken, len);
+        body_took(body, len);
         taken += len;
-        /* A body that may end here and lie inline keeps its only buffer. */
-        if (buffer->len == buffer->capacity && !ends_inline(body))
-            buffer_send(mem_take(&body->current));
     }
     body->is_blocked = taken < data.len;
     return taken;

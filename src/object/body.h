@@ -42,6 +42,10 @@ struct body *body_new(const struct body_options *options);
 /* Takes the front of data; returns how many bytes. After a failure it takes, and drops,
  * everything. */
 size_t body_write(struct body *body, str data);
+/* Where the next bytes may be put instead of being given to body_write, and how many; null when there is no room. It holds
+ * until the return to the loop, or until body_took tells how many were put there. */
+char *body_room(struct body *body, size_t *out_len);
+void body_took(struct body *body, size_t len);
 /* The first failure so far: a reason to refuse the rest of an upload early. */
 enum err body_failure(const struct body *body);
 /* No more comes. `done` tells the failure, or OK: then the functions below may be asked. It may

@@ -110,6 +110,30 @@ static size_t sink_write(struct http_sink *sink, str data)
     return data.len;
 }
 
+/* Plain bodies of known length go straight to where they are written from. */
+static char *sink_room(struct http_sink *sink, size_t *out_len)
+{
+    struct s3_ingest *ingest = container_of(sink, struct s3_ingest, sink);
+    if (ingest->is_over || ingest->body == NULL || ingest->chunked != NULL ||
+        ingest->expected == BODY_LENGTH_UNKNOWN || ingest->received == ingest->expected)
+        return NULL;
+    char *room = body_room(ingest->body, out_len);
+    uint64_t left = ingest->expected - ingest->received;
+    if (*out_len > left)
+        *out_len = (size_t)left;
+    return room;
+}
+
+static void sink_took(struct http_sink *sink, size_t len)
+{
+    struct s3_ingest *ingest = container_of(sink, struct s3_ingest, sink);
+    body_took(ingest->body, len);
+    ingest->received += len;
+    enum err err = ingest_failure(ingest);
+    if (err != OK)
+        finish_with(ingest, err);
+}
+
 /* ---- The end ---- */
 
 static enum err check_trailer(struct s3_ingest *ingest)
@@ -215,7 +239,11 @@ enum err s3_ingest_begin(struct s3_call *call)
 {
     struct s3_ingest *ingest = arena_new_of(call->arena, struct s3_ingest);
     ingest->call = call;
-    ingest->sink = (struct http_sink){.write = sink_write, .end = sink_end, .fail = sink_fail};
+    ingest->sink = (struct http_sink){.write = sink_write,
+                                      .end = sink_end,
+                                      .fail = sink_fail,
+                                      .room = sink_room,
+                                      .took = sink_took};
     TRY(s3_content_length(call, &ingest->expected));
     buf_init(&ingest->memory, SIMPLE_BODY_MAX_BYTES);
     if (call->operation->shape == S3_UPLOAD) {

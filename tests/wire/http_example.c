@@ -227,7 +227,7 @@ static void put_echo(struct call *call)
     buf_init(&call->body, PATTERN_BYTES);
     arena_on_reset(http_arena(call->x), release_body, &call->body);
     timer_init(&call->timer, piece_ready);
-    call->sink = (struct http_sink){echo_write, echo_end, fail_body};
+    call->sink = (struct http_sink){.write = echo_write, .end = echo_end, .fail = fail_body};
     http_body_read(call->x, &call->sink);
 }
 
@@ -261,7 +261,7 @@ static void put_count(struct call *call)
     call->take_max = query_number(http_request(call->x), "take", UINT64_MAX);
     call->replies_early = query_number(http_request(call->x), "reply", 0) != 0;
     timer_init(&call->timer, count_again);
-    call->sink = (struct http_sink){count_write, count_end, fail_body};
+    call->sink = (struct http_sink){.write = count_write, .end = count_end, .fail = fail_body};
     http_body_read(call->x, &call->sink);
 }
 

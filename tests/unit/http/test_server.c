@@ -36,6 +36,7 @@ struct world {
     enum err fail_err;
     enum err bad_err;
     size_t written;
+    struct direct *direct;
     bool stops_at_head, stops_at_done;
 };
 
@@ -190,7 +191,7 @@ static void take_fail(struct http_sink *sink, enum err err)
 
 static void read_body(struct world *world, struct http_exchange *x)
 {
-    world->sink = (struct http_sink){take_all, take_end, take_fail};
+    world->sink = (struct http_sink){.write = take_all, .end = take_end, .fail = take_fail};
     http_body_read(x, &world->sink);
 }
 
@@ -211,6 +212,103 @@ static void reply_with_pending_source(struct world *world, struct http_exchange 
     http_reply_begin(x, 200);
     http_reply_source(x, &world->source, 100);
     http_reply_send(x);
+}
+
+/* ---- Bytes that go where the sink wants them ---- */
+
+enum { DIRECT_BYTES = 199999, DIRECT_ROOM = 300 * 1000 };
+
+/* A body that is offered in part and put in place in part. */
+struct direct {
+    char bytes[DIRECT_BYTES + DIRECT_ROOM]; /* more room than there is to come */
+    size_t len, offered, taken;
+};
+
+static size_t direct_write(struct http_sink *sink, str data)
+{
+    struct direct *direct = container_of(sink, struct world, sink)->direct;
+    assert_true(data.len <= DIRECT_BYTES - direct->len);
+    memcpy(direct->bytes + direct->len, data.ptr, data.len);
+    direct->len += data.len;
+    direct->offered += data.len;
+    return data.len;
+}
+
+static char *direct_room(struct http_sink *sink, size_t *out_len)
+{
+    struct direct *direct = container_of(sink, struct world, sink)->direct;
+    *out_len = DIRECT_ROOM;
+    return direct->bytes + direct->len;
+}
+
+static void direct_took(struct http_sink *sink, size_t len)
+{
+    struct direct *direct = container_of(sink, struct world, sink)->direct;
+    assert_true(len > 0 && len <= DIRECT_BYTES - direct->len);
+    direct->len += len;
+    direct->taken += len;
+}
+
+static void direct_end(struct http_sink *sink)
+{
+    struct world *world = container_of(sink, struct world, sink);
+    world->end_count++;
+    http_reply_begin(world->x, 204);
+    http_reply_send(world->x);
+}
+
+/* A body, and with it the head of the next request, which must not become a part of it. */
+static void serve_direct(struct world *world, struct http_exchange *x)
+{
+    if (world->head_count == 2) {
+        assert_true(str_eq(http_request(x)->method, STR("GET")));
+        http_reply_begin(x, 204);
+        http_reply_send(x);
+        return;
+    }
+    world->stops_at_done = false;
+    world->sink = (struct http_sink){.write = direct_write,
+                                     .end = direct_end,
+                                     .fail = take_fail,
+                                     .room = direct_room,
+                                     .took = direct_took};
+    http_body_read(x, &world->sink);
+}
+
+/* All of it, or half, after which the client goes. */
+static void test_bytes_go_where_the_sink_wants_them(void **state)
+{
+    (void)state;
+    enum { HEAD = 51, NEXT = 27 };
+    static char message[HEAD + DIRECT_BYTES + NEXT];
+    memcpy(message, "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 199999\r\n\r\n", HEAD);
+    for (size_t i = 0; i < DIRECT_BYTES; i++)
+        message[HEAD + i] = (char)(i * 31 + i / 256);
+    memcpy(message + HEAD + DIRECT_BYTES, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", NEXT);
+    for (int is_whole = 0; is_whole < 2; is_whole++) {
+        static struct direct direct;
+        direct.len = direct.offered = direct.taken = 0;
+        struct world world;
+        open_world(&world, serve_direct);
+        world.direct = &direct;
+        int client = connect_client(&world);
+        /* All of it lies in the sockets before the first byte is read. */
+        int room = sizeof(message);
+        assert_int_equal(setsockopt(client, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)), 0);
+        size_t len = is_whole ? sizeof(message) : HEAD + DIRECT_BYTES / 2;
+        assert_int_equal(send(client, message, len, MSG_NOSIGNAL), (ssize_t)len);
+        assert_int_equal(shutdown(client, SHUT_WR), 0);
+        while (is_whole ? world.done_count < 2 : world.fail_count < 1)
+            run_briefly(&world);
+        assert_int_equal(world.end_count, is_whole);
+        assert_int_equal(world.fail_err, is_whole ? OK : ERR_SHORT_BODY);
+        assert_int_equal(direct.len, is_whole ? DIRECT_BYTES : DIRECT_BYTES / 2);
+        assert_int_equal(direct.offered + direct.taken, direct.len);
+        assert_true(direct.offered > 0 && direct.taken > 0);
+        assert_memory_equal(direct.bytes, message + HEAD, direct.len);
+        close(client);
+        close_world(&world);
+    }
 }
 
 /* ---- Freeing the server ---- */
@@ -653,6 +751,7 @@ static void test_bad_listener(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bytes_go_where_the_sink_wants_them),
         cmocka_unit_test(test_free_breaks_off),
         cmocka_unit_test(test_lost_while_the_service_thinks),
         cmocka_unit_test(test_lost_while_the_source_is_waited_for),

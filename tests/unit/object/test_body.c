@@ -101,6 +101,49 @@ static void test_sizes(void **state)
     }
 }
 
+/* Bytes that are put where they shall be, in pieces, and offered in between: as a server does that finds some behind the head. */
+static void fill(struct feeder *feeder, str bytes, struct unit_random *random)
+{
+    while (bytes.len > 0) {
+        size_t room, len = 1 + unit_random_below(random, 300000);
+        char *at = unit_random_below(random, 4) > 0 ? body_room(feeder->body, &room) : NULL;
+        len = len < bytes.len ? len : bytes.len;
+        if (at == NULL) {
+            feeder_write(feeder, str_slice(bytes, 0, len), 0);
+        } else {
+            assert_true(room > 0);
+            len = len < room ? len : room;
+            memcpy(at, bytes.ptr, len);
+            body_took(feeder->body, len);
+        }
+        bytes = str_skip(bytes, len);
+    }
+}
+
+static void test_room(void **state)
+{
+    struct world *world = *state;
+    struct client *client = &world->client;
+    struct unit_random random = {.state = 9};
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        for (int is_unknown = 0; is_unknown < 2; is_unknown++) {
+            struct feeder feeder;
+            str bytes = bytes_of(client->arena, i, sizes[i]);
+            const struct body *body = feeder_begin(
+                &feeder, client,
+                (struct body_options){.length = is_unknown ? BODY_LENGTH_UNKNOWN : sizes[i],
+                                      .digests = 0x3e});
+            fill(&feeder, bytes, &random);
+            assert_ok(feeder_finish(&feeder));
+            check_content(client, body, bytes, sizes[i] > INLINE_MAX);
+            check_digests(body, 0x3e, bytes);
+            feeder_close(&feeder);
+            check_budget_is_free(client->store);
+            arena_reset(client->arena);
+        }
+    }
+}
+
 /* A body of known length takes no more memory than it needs. */
 static void test_small_bodies_take_little(void **state)
 {
@@ -544,6 +587,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_sizes, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(test_room, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_small_bodies_take_little, world_setup, world_teardown),
         cmocka_unit_test(test_many_bodies_and_few_buffers),
         cmocka_unit_test(test_give_up_waiting),
