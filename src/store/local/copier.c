@@ -91,6 +91,7 @@ enum err copier_read_crc(struct copier *copier, int fd, uint64_t length, uint32_
 enum err copier_finish_file(const struct copier *copier, int fd)
 {
     TRY(io_sync_data(copier->io, fd));
+    io_reached(copier->io, "copier.synced");
     (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
     return OK;
 }
