@@ -157,6 +157,28 @@ static void deleted_rows_do_not_come_back(void **state)
         }
 }
 
+/* A deletion lies in a segment that is emptied; what it deletes lies in an older one that is full of what counts, and stays. */
+static void deletion_is_kept_as_long_as_what_it_deletes(void **state)
+{
+    enum { DENSE = 33, FIRST_KEY = 5000 }; /* a segment full */
+    static char body[BODY];
+    struct compacting *test = *state;
+    char value[8];
+    assert_ok(put_setting(test->engine, "ghost", STR("value")));
+    for (uint64_t i = 0; i < DENSE; i++) {
+        fill_bytes(body, BODY, FIRST_KEY + i);
+        assert_ok(put_body(test->engine, FIRST_KEY + i, body, BODY));
+    }
+    assert_ok(delete_setting(test->engine, "ghost"));
+    put_bodies(test->engine, 1000, KEYS);
+    assert_true(shrinks_to(test->engine, 3 << 19));
+    rebuild(test);
+    assert_int_equal(get_setting(test->engine, "ghost", value, sizeof(value)), -1);
+    check_bodies(test->engine, KEYS);
+    for (uint64_t i = 0; i < DENSE; i++)
+        assert_ok(check_body(test->engine, FIRST_KEY + i, BODY));
+}
+
 static void view_keeps_what_it_can_read(void **state)
 {
     struct compacting *test = *state;
@@ -212,6 +234,7 @@ int main(void)
         COMPACT_TEST(evenly_dying_bodies_give_their_space_back),
         COMPACT_TEST(rows_that_count_are_moved),
         COMPACT_TEST(deleted_rows_do_not_come_back),
+        COMPACT_TEST(deletion_is_kept_as_long_as_what_it_deletes),
         COMPACT_TEST(view_keeps_what_it_can_read),
         COMPACT_TEST(nothing_is_done_without_need),
     };
