@@ -313,18 +313,17 @@ def absurd_xml(foe):
 
 
 def bad_signature(foe):
+    """Up to four bytes of the header are others than they were."""
     head = foe.wire.head("GET", "/hostile/there", b"", {"connection": "close"}, payload=sigv4.UNSIGNED)
-    value = list(head["authorization"])
-    for _ in range(foe.chance.randrange(1, 5)):
-        at = foe.chance.randrange(5, len(value))
-        value[at] = foe.chance.choice([c for c in "abcdef0123456789/=,; " if c != value[at]])
+    right = head["authorization"]
+    value = list(right)
+    for at in foe.chance.sample(range(5, len(value)), foe.chance.randrange(1, 5)):
+        value[at] = foe.chance.choice([c for c in "abcdef0123456789/=,;" if c != value[at]])
     head["authorization"] = "".join(value)
     with foe.open() as connection:
         push(connection, foe.text("GET", "/hostile/there", head))
         reply = drain(connection)
-    # A space more or less means the same.
-    same = "".join(head["authorization"].split()) == "".join(foe.wire.head("GET", "/hostile/there")["authorization"].split())
-    return "a wrong signature was accepted" if b"HTTP/1.1 200" in reply and not same and b"HTTP/1.1 4" not in reply else None
+    return f"{head['authorization']} was accepted for {right}" if b"HTTP/1.1 200" in reply else None
 
 
 def anonymous(foe):

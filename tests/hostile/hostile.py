@@ -118,7 +118,8 @@ class Run:
     # ---- Attacks ----
 
     def attacker(self, foe, count):
-        attacks, weights = list(ATTACKS), list(ATTACKS.values())
+        chosen = {attack: weight for attack, weight in ATTACKS.items() if attack.__name__ in self.arguments.only}
+        attacks, weights = list(chosen), list(chosen.values())
         for _ in range(count):
             attack = foe.chance.choices(attacks, weights)[0]
             try:
@@ -231,6 +232,7 @@ def main():
     parser.add_argument("--parts", type=int, default=1, help="after each of which is looked")
     parser.add_argument("--threads", type=int, default=16)
     parser.add_argument("--slack", type=float, default=6, help="MiB that memory may differ")
+    parser.add_argument("--only", nargs="+", default=[attack.__name__ for attack in ATTACKS], metavar="NAME", help="these attacks alone")
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
     arguments = parser.parse_args()
