@@ -97,15 +97,23 @@ static enum err back_up(struct engine *engine, const char *root)
     return local_backup(engine, &options, &result, NULL);
 }
 
-/* arguments: root, place, how many passes there before, seed. An empty place: right after the backup was acknowledged. */
+static uint64_t number_of(const char *text)
+{
+    uint64_t number = 0;
+    assert_int_equal(str_to_u64(str_from(text), &number), OK);
+    return number;
+}
+
+/* arguments: root, place, how many passes there before, seed. */
 static int live(char **argument)
 {
     struct engine *engine;
     if (open_engine(argument[0], &crash_io, &engine) != OK)
         return FAILED;
-    crash_at(argument[1], (unsigned)strtoul(argument[2], NULL, 10), strtoul(argument[3], NULL, 10));
+    crash_at(argument[1], (unsigned)number_of(argument[2]), number_of(argument[3]));
     if (back_up(engine, argument[0]) != OK)
         return FAILED;
+    /* It was acknowledged. */
     crash_now();
 }
 
