@@ -106,7 +106,7 @@ void fault_clear(void)
     short_len = 0;
     are_syncs_skipped = false;
     told_total_bytes = 0;
-    reached_hook = NULL;
+    fault_set_reached(NULL);
 }
 
 void fault_set(enum fault_call call, unsigned nth, int error, bool is_sticky)
