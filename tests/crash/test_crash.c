@@ -20,7 +20,7 @@
 #define assert_ok(actual) assert_string_equal(err_name(actual), "OK")
 
 enum {
-    LIVES = 6,
+    LIVES = 4,
     UPDATES_A_LIFE = 300,
     UPDATES_MAX = 3000, /* where a place is reached seldom */
     IN_FLIGHT = 8,
