@@ -8,9 +8,9 @@
 
 enum {
     IO_ALIGNMENT = 4096,
-    BODY_LARGE_MAX_COUNT =
-        8, /* one being filled, the others being hashed and written: 7 ms of MD5 in hand when the disk
-                                * or the scheduler is slow for a moment */
+    /* One being filled, the others being hashed and written: some 7 ms of MD5 in hand when the disk or the scheduler is slow
+     * for a moment. */
+    BODY_LARGE_MAX_COUNT = 8,
     HASH_ON_LOOP_MAX_BYTES = 16 << 10, /* 25 us of MD5: less than a trip to a worker and back */
 };
 
