@@ -197,6 +197,14 @@ static enum err damage(const struct restore *restore)
 
 /* ---- The proof ---- */
 
+/* A backup ends its log with a seal, so that nothing can be missing behind what is there. */
+static bool is_sealed(struct local_engine *engine, uint64_t segment)
+{
+    struct log_figures figures;
+    return segment == 0 || (store_log_next_segment(engine->log, segment - 1, &figures) &&
+                            figures.id == segment && figures.state == SEGMENT_SEALED);
+}
+
 static enum err check_position(struct restore *restore, struct local_engine *engine)
 {
     struct log_position end;
@@ -206,10 +214,13 @@ static enum err check_position(struct restore *restore, struct local_engine *eng
         end.segment == expected->segment && end.sequence == expected->sequence &&
         end.chain == expected->chain &&
         memcmp(engine->dir.store_id, restore->manifest.head.store_id, STORE_ID_SIZE) == 0;
-    return is_right ? OK
-                    : fail_set(restore->fail, ERR_CORRUPT, NULL,
-                               "the log ends at record %" PRIu64 ", the manifest says %" PRIu64,
-                               end.sequence, expected->sequence);
+    if (!is_right)
+        return fail_set(restore->fail, ERR_CORRUPT, NULL,
+                        "the log ends at record %" PRIu64 ", the manifest says %" PRIu64,
+                        end.sequence, expected->sequence);
+    if (!is_sealed(engine, expected->segment))
+        return fail_set(restore->fail, ERR_CORRUPT, NULL, "the log has no seal at its end");
+    return OK;
 }
 
 static enum err count_object(void *context, const void *any_row)

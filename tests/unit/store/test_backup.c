@@ -196,15 +196,40 @@ static uint64_t number_of(struct engine *engine, const char *name)
     return number;
 }
 
+static struct load load;
+static pthread_t load_thread;
+static bool is_load_running;
+
+static void begin_load(struct world *w)
+{
+    load = (struct load){.w = w};
+    assert_int_equal(pthread_create(&load_thread, NULL, run_load, &load), 0);
+    is_load_running = true;
+}
+
+static void end_load(void)
+{
+    if (!is_load_running)
+        return;
+    is_load_running = false;
+    __atomic_store_n(&load.stop, true, __ATOMIC_RELEASE);
+    assert_int_equal(pthread_join(load_thread, NULL), 0);
+}
+
+/* Also of a case that has failed. */
+static int load_teardown(void **state)
+{
+    end_load();
+    return backup_teardown(state);
+}
+
 static void backups_under_load_are_consistent(void **state)
 {
     enum { ROUNDS = 6 };
     struct world *w = *state;
-    struct load load = {.w = w};
-    pthread_t thread;
     char base[TEST_PATH_MAX] = "";
     fault_skip_syncs();
-    assert_int_equal(pthread_create(&thread, NULL, run_load, &load), 0);
+    begin_load(w);
     for (int round = 0; round < ROUNDS; round++) {
         struct local_backup_result result;
         struct local_restored restored;
@@ -228,8 +253,7 @@ static void backups_under_load_are_consistent(void **state)
         remove_folder(w->restored);
         memcpy(base, target, sizeof(base));
     }
-    __atomic_store_n(&load.stop, true, __ATOMIC_RELEASE);
-    assert_int_equal(pthread_join(thread, NULL), 0);
+    end_load();
 }
 
 /* ---- Bases ---- */
@@ -510,7 +534,8 @@ int main(void)
         CASE(backup_of_a_restored_store_is_a_backup),
         CASE(backup_is_proved_where_it_lies),
         CASE(state_is_that_of_one_moment),
-        CASE(backups_under_load_are_consistent),
+        cmocka_unit_test_setup_teardown(backups_under_load_are_consistent, backup_setup,
+                                        load_teardown),
         CASE(unchanged_files_are_linked),
         CASE(idle_store_costs_next_to_nothing),
         CASE(base_is_not_believed),
