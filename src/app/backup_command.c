@@ -1,11 +1,10 @@
 /* `pail backup`: asks the running server for a backup and follows it; or, of a data folder that no server has open, takes it here. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "app/admin_client.h"
 #include "app/command.h"
+#include "app/job_client.h"
 #include "app/progress.h"
 #include "base/clock.h"
 #include "client/bench_units.h"
@@ -26,8 +25,7 @@ static const struct flag backup_flag[] = {
     {0},
 };
 
-enum { ARENA_BYTES = 64 << 20, POLL_MS = 300 };
-#define JOB_PATH "/admin/v1/jobs/backup"
+enum { ARENA_BYTES = 64 << 20 };
 
 struct backup_call {
     struct backup_flags flags;
@@ -157,39 +155,10 @@ static str request_body(struct backup_call *call)
     return body;
 }
 
-static uint64_t number_of(const struct json_value *object, const char *name)
-{
-    const struct json_value *member = json_member(object, name);
-    return member && member->kind == JSON_KIND_INTEGER && member->integer > 0
-               ? (uint64_t)member->integer
-               : 0;
-}
-
-static void show_state(const struct json_value *job, struct arena *arena)
-{
-    struct local_progress progress = {
-        .task = arena_str(arena, json_member_text(job, "task")).ptr,
-        .done = number_of(job, "done_bytes"),
-        .total = number_of(job, "total_bytes"),
-    };
-    if (progress.task && progress.task[0])
-        progress_show(NULL, &progress);
-}
-
-static void show_damage(const struct json_value *job)
-{
-    const struct json_value *list = json_member(job, "damage");
-    for (const struct json_value *item = list ? list->child : NULL; item; item = item->next) {
-        str where = json_member_text(item, "where"), what = json_member_text(item, "what");
-        progress_end();
-        complain("%.*s: %.*s", STR_ARG(where), STR_ARG(what));
-    }
-}
-
 static enum exit_code tell_end(struct backup_call *call, const struct admin_answer *answer)
 {
-    const struct json_value *job = answer->value, *results = json_member(job, "results");
-    bool is_done = str_eq(json_member_text(job, "state"), STR("done"));
+    const struct json_value *results = json_member(answer->value, "results");
+    bool is_done = job_is_done(answer);
     if (call->flags.client.is_json) {
         (void)printf("%.*s\n", STR_ARG(answer->text));
         return is_done && fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
@@ -197,66 +166,33 @@ static enum exit_code tell_end(struct backup_call *call, const struct admin_answ
     if (is_done)
         return tell_done(call, &(struct told){
                                    .taken = json_member_text(results, "taken"),
-                                   .sequence = number_of(results, "sequence"),
-                                   .files = number_of(results, "files"),
-                                   .bytes = number_of(results, "bytes"),
-                                   .linked_bytes = number_of(results, "linked_bytes"),
+                                   .sequence = job_number(results, "sequence"),
+                                   .files = job_number(results, "files"),
+                                   .bytes = job_number(results, "bytes"),
+                                   .linked_bytes = job_number(results, "linked_bytes"),
                                });
-    show_damage(job);
-    str why = json_member_text(json_member(job, "error"), "detail");
-    if (str_eq(json_member_text(job, "state"), STR("cancelled")))
-        why = STR("it was cancelled");
-    (void)fail_set(&call->fail, ERR_IO, NULL, "%.*s", STR_ARG(why));
-    return tell_failed(call, ERR_IO);
-}
-
-static enum err ask(struct backup_call *call, const char *method, str body, struct arena *arena,
-                    struct admin_answer *out)
-{
-    struct admin_request request = {.method = method, .path = STR(JOB_PATH), .body = body};
-    return admin_ask(&call->flags.client, &request, arena, out, &call->fail);
-}
-
-static bool is_running(const struct admin_answer *answer)
-{
-    return str_eq(json_member_text(answer->value, "state"), STR("running"));
-}
-
-/* Asks how far it is until it has ended. */
-static enum exit_code follow(struct backup_call *call, struct arena *arena)
-{
-    struct admin_answer answer;
-    bool is_cancelled = false;
-    for (;;) {
-        arena_reset(arena);
-        enum err err = ask(call, "GET", (str){0}, arena, &answer);
-        if (err != OK)
-            return tell_failed(call, err);
-        if (!is_running(&answer))
-            return tell_end(call, &answer);
-        show_state(answer.value, arena);
-        if (!is_cancelled && __atomic_load_n(call->stop, __ATOMIC_RELAXED)) {
-            is_cancelled = true;
-            (void)ask(call, "DELETE", (str){0}, arena, &answer);
-            call->fail = (struct fail){0};
-        }
-        struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
-        (void)nanosleep(&pause, NULL);
-    }
+    job_show_damage(answer);
+    return tell_failed(call, job_failure(answer, &call->fail));
 }
 
 static enum exit_code back_up_there(struct backup_call *call)
 {
     struct admin_answer answer;
+    struct arena *arena = arena_new(ARENA_BYTES);
+    struct job_client job = {
+        .client = &call->flags.client,
+        .path = "/admin/v1/jobs/backup",
+        .stop = call->stop,
+        .arena = arena,
+        .fail = &call->fail,
+    };
     if (call->flags.to.ptr[0] != '/' || (call->flags.base.len && call->flags.base.ptr[0] != '/')) {
         complain("the server writes the backup: give absolute paths on its machine");
+        arena_free(arena);
         return EXIT_USAGE;
     }
-    enum err err = ask(call, "POST", request_body(call), call->arena, &answer);
-    if (err != OK)
-        return tell_failed(call, err);
-    struct arena *arena = arena_new(ARENA_BYTES);
-    enum exit_code code = follow(call, arena);
+    enum err err = job_run(&job, request_body(call), &answer);
+    enum exit_code code = err == OK ? tell_end(call, &answer) : tell_failed(call, err);
     arena_free(arena);
     return code;
 }

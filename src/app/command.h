@@ -6,9 +6,10 @@
 
 /* What the program ends with. */
 enum exit_code {
-    EXIT_DONE = 0,   /* it worked; the server was asked to end and did */
-    EXIT_FAILED = 1, /* it did not work; the reason is on standard error */
-    EXIT_USAGE = 2,  /* a wrong command, flag or setting: trying again will not help */
+    EXIT_DONE = 0,    /* it worked; the server was asked to end and did */
+    EXIT_FAILED = 1,  /* it did not work; the reason is on standard error */
+    EXIT_USAGE = 2,   /* a wrong command, flag or setting: trying again will not help */
+    EXIT_UNKNOWN = 3, /* fsck, verify: whether there is damage could not be found out */
 };
 
 struct command {
@@ -29,6 +30,8 @@ enum exit_code run_rebuild(const struct command *command, const char *const *arg
 enum exit_code run_backup(const struct command *command, const char *const *argument, size_t count);
 enum exit_code run_restore(const struct command *command, const char *const *argument,
                            size_t count);
+enum exit_code run_verify(const struct command *command, const char *const *argument, size_t count);
+enum exit_code run_fsck(const struct command *command, const char *const *argument, size_t count);
 enum exit_code run_version(const struct command *command, const char *const *argument,
                            size_t count);
 void help_serve(const struct command *command);
@@ -39,6 +42,8 @@ void help_bench(const struct command *command);
 void help_rebuild(const struct command *command);
 void help_backup(const struct command *command);
 void help_restore(const struct command *command);
+void help_verify(const struct command *command);
+void help_fsck(const struct command *command);
 void help_version(const struct command *command);
 
 /* "pail: " and the sentence, to standard error. */

@@ -1,12 +1,15 @@
 #include "app/keyfiles.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/crc.h"
 #include "base/encode.h"
 #include "base/fd.h"
 #include "base/rand.h"
@@ -17,6 +20,9 @@ enum { KEY_FILE_MAX_BYTES = 4096, PATH_ARENA_BYTES = 1 << 16 };
 #define ROOT_FILE "root-keys"
 #define ACCESS_NAME "PAIL_ROOT_ACCESS_KEY"
 #define SECRET_NAME "PAIL_ROOT_SECRET_KEY"
+/* The last line of root-keys, with the CRC32C of those above it. */
+#define CHECK_FRONT "# check "
+#define CHECK_REST " (pail fsck compares this; remove the line when you change the keys)\n"
 
 /* A file of the folder, read or written whole, with its name in the failure. */
 struct key_file {
@@ -89,19 +95,25 @@ static enum err make_master(struct key_file *file, uint8_t out[SECRET_MASTER_SIZ
     return err;
 }
 
+enum err master_key_read(const char *folder, uint8_t out_key[SECRET_MASTER_SIZE], struct fail *fail)
+{
+    KEY_FILE_SCOPED struct key_file file;
+    key_file_init(&file, folder, MASTER_FILE);
+    TRY(key_file_read(&file, fail));
+    return parse_master(&file, out_key, fail);
+}
+
 enum err master_key_get(const char *folder, uint8_t out_key[SECRET_MASTER_SIZE], bool *out_made,
                         struct fail *fail)
 {
     KEY_FILE_SCOPED struct key_file file;
     key_file_init(&file, folder, MASTER_FILE);
     struct fail reading = {0};
-    enum err err = key_file_read(&file, &reading);
+    enum err err = master_key_read(folder, out_key, &reading);
     *out_made = err == ERR_NOT_FOUND;
     if (err == ERR_NOT_FOUND)
         return make_master(&file, out_key, fail);
-    if (err != OK)
-        return fail_set(fail, err, NULL, "%s", reading.detail);
-    return parse_master(&file, out_key, fail);
+    return err == OK ? OK : fail_set(fail, err, NULL, "%s", reading.detail);
 }
 
 void master_key_discard(const char *folder)
@@ -164,6 +176,33 @@ enum err root_keys_read(const char *folder, struct root_keys *out, struct fail *
     return parse_root(&file, out, fail);
 }
 
+static bool is_check_right(str text)
+{
+    ptrdiff_t at = str_find(text, STR("\n" CHECK_FRONT));
+    if (at < 0)
+        return true; /* older, or changed by a person */
+    char expected[sizeof(CHECK_FRONT CHECK_REST) + 8];
+    int len = snprintf(expected, sizeof(expected), CHECK_FRONT "%08" PRIx32 CHECK_REST,
+                       crc32c_update(0, text.ptr, (size_t)at + 1));
+    return str_eq(str_skip(text, (size_t)at + 1), str_of(expected, (size_t)len));
+}
+
+enum err root_keys_check(const char *folder, struct fail *fail)
+{
+    struct root_keys keys;
+    KEY_FILE_SCOPED struct key_file file;
+    key_file_init(&file, folder, ROOT_FILE);
+    TRY(key_file_read(&file, fail));
+    enum err err = parse_root(&file, &keys, fail);
+    explicit_bzero(&keys, sizeof(keys));
+    if (err != OK || is_check_right(buf_str(&file.content)))
+        return err;
+    return fail_set(
+        fail, ERR_CORRUPT, NULL,
+        "\"%s\" is not what was written; if it was changed by hand, remove its last line",
+        file.path);
+}
+
 static enum err write_root(const char *folder, const struct root_keys *keys, struct fail *fail)
 {
     KEY_FILE_SCOPED struct key_file file;
@@ -174,6 +213,9 @@ static enum err write_root(const char *folder, const struct root_keys *keys, str
             " server.\n"));
     buf_printf(&file.content, ACCESS_NAME "=%s\n" SECRET_NAME "=%s\n", keys->access_key,
                keys->secret_key);
+    /* For pail fsck alone: a person may change the keys, and need not know of it. */
+    buf_printf(&file.content, CHECK_FRONT "%08" PRIx32 CHECK_REST,
+               crc32c_update(0, file.content.ptr, file.content.len));
     return key_file_write(&file, fail);
 }
 

@@ -14,6 +14,9 @@
 /* Reads the master key; a missing file is made, and *out_made says so. ERR_CORRUPT for a file of another form. */
 enum err master_key_get(const char *folder, uint8_t out_key[SECRET_MASTER_SIZE], bool *out_made,
                         struct fail *fail);
+/* The same, but a missing file is ERR_NOT_FOUND. */
+enum err master_key_read(const char *folder, uint8_t out_key[SECRET_MASTER_SIZE],
+                         struct fail *fail);
 /* Takes back a file that master_key_get has made, when it turns out that the data has another. */
 void master_key_discard(const char *folder);
 
@@ -26,6 +29,9 @@ struct root_keys {
 void root_keys_make(struct root_keys *out);
 /* Reads the file; ERR_NOT_FOUND without one, ERR_CORRUPT for one that lacks a key or holds an invalid one. */
 enum err root_keys_read(const char *folder, struct root_keys *out, struct fail *fail);
-/* The same, but a missing file is made, and *out_made says so. */
+/* Whether the file is what was written when the keys were made; one that a person has changed has no check. ERR_NOT_FOUND,
+ * ERR_CORRUPT. */
+enum err root_keys_check(const char *folder, struct fail *fail);
+/* Reads the file; a missing one is made, and *out_made says so. */
 enum err root_keys_get(const char *folder, struct root_keys *out, bool *out_made,
                        struct fail *fail);

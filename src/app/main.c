@@ -18,6 +18,8 @@ static const struct command command_table[] = {
     {"backup", "copy the store as it is at one moment", run_backup, help_backup},
     {"restore", "make a data folder from a backup, and prove it", run_restore, help_restore},
     {"rebuild-index", "make the index anew from the log", run_rebuild, help_rebuild},
+    {"fsck", "check a data folder, and repair it", run_fsck, help_fsck},
+    {"verify", "let a running server check all that it stores", run_verify, help_verify},
     {"version", "print the version", run_version, help_version},
     {"help", "explain a command: pail help COMMAND", run_help, help_help},
 };

@@ -30,6 +30,10 @@ void local_update(struct engine *base, struct update *update)
 {
     struct local_engine *engine = local_engine_of(base);
     update->next = NULL;
+    if (!engine->commit) {
+        update->done(update, ERR_READ_ONLY);
+        return;
+    }
     pthread_mutex_lock(&engine->queue_mutex);
     if (engine->last)
         engine->last->next = update;

@@ -14,6 +14,8 @@
 #include "base/encode.h"
 #include "base/fd.h"
 #include "base/rand.h"
+#include "store/local/extent_limit.h"
+#include "store/local/segment.h"
 
 enum {
     FORMAT_BYTES_MAX = 4096,
@@ -102,7 +104,7 @@ enum err datadir_format_parse(str text, struct datadir_format *out_format, struc
         return fail_set(fail, ERR_CORRUPT, NULL, "the file \"format\" is damaged");
     if (!str_eq(version, STR("1")))
         return fail_set(fail, ERR_BAD_INPUT, NULL,
-                        "the data folder has version %.*s; this program knows version 1",
+                        "the file \"format\" says version %.*s; this program knows version 1",
                         STR_ARG(version));
     if (!is_check_right(text) || parse_lines(rest, &format) != OK)
         return fail_set(fail, ERR_CORRUPT, NULL, "the file \"format\" is damaged");
@@ -139,13 +141,19 @@ static enum err refuse_foreign(void *context, int dir_fd, const char *name)
     return ERR_EXISTS;
 }
 
-static enum err write_format(struct datadir *dir, struct fail *fail)
+static enum err check_is_ours(const struct datadir *dir, struct fail *fail)
 {
+    if (faccessat(dir->fd, "format", F_OK, 0) == 0)
+        return OK;
     enum err err = io_each_entry(dir->fd, refuse_foreign, NULL);
     if (err == ERR_EXISTS)
-        return fail_set(fail, ERR_BAD_INPUT, NULL,
-                        "the folder is not empty and has no file \"format\"");
-    TRY(err);
+        return fail_set(fail, ERR_BAD_INPUT, NULL, "it is not empty and has no file \"format\"");
+    return err;
+}
+
+static enum err write_format(struct datadir *dir, struct fail *fail)
+{
+    TRY(check_is_ours(dir, fail));
     struct datadir_format format = {0};
     rand_bytes(format.store_id, STORE_ID_SIZE);
     BUF_SCOPED struct buf text;
@@ -161,7 +169,10 @@ static enum err read_format(struct datadir *dir, struct fail *fail)
 {
     BUF_SCOPED struct buf text;
     buf_init(&text, FORMAT_BYTES_MAX);
-    TRY(file_read(dir->fd, "format", &text));
+    enum err err = file_read(dir->fd, "format", &text);
+    if (err == ERR_TOO_LARGE)
+        return fail_set(fail, ERR_CORRUPT, NULL, "the file \"format\" is damaged");
+    TRY(err);
     struct datadir_format format;
     TRY(datadir_format_parse(buf_str(&text), &format, fail));
     memcpy(dir->store_id, format.store_id, STORE_ID_SIZE);
@@ -234,6 +245,8 @@ static enum err sync_parent(const struct datadir *dir)
 static enum err fill_folder(struct datadir *dir, const char *path, const struct io *io,
                             struct fail *fail)
 {
+    /* Before the lock, so that nothing is left in a folder of somebody else. */
+    TRY(check_is_ours(dir, fail));
     TRY(take_lock(dir, path, fail));
     TRY(read_or_write_format(dir, fail));
     TRY(open_folder(dir, io, "log", &dir->log_fd));
@@ -272,12 +285,15 @@ enum err datadir_open(const char *path, const struct io *io, struct datadir *out
 {
     struct datadir dir = {-1, -1, -1, -1, -1, NULL, NULL, {0}};
     enum err err = open_or_make(path, &dir, fail);
+    struct fail why = {0};
     if (err == OK)
-        err = fill_folder(&dir, path, io, fail);
+        err = fill_folder(&dir, path, io, &why);
     if (err != OK) {
         datadir_close(&dir);
+        if (err == ERR_BUSY)
+            return fail_set(fail, err, NULL, "%s", why.detail);
         return fail_set(fail, err, NULL, "the data folder \"%s\" cannot be used: %s", path,
-                        err_fact(err));
+                        why.detail[0] ? why.detail : err_fact(err));
     }
     dir.index_path = join_path(path, "index");
     dir.new_index_path = join_path(path, "index.new");
@@ -325,4 +341,108 @@ void datadir_close(struct datadir *dir)
     mem_free(dir->index_path);
     mem_free(dir->new_index_path);
     *dir = (struct datadir){-1, -1, -1, -1, -1, NULL, NULL, {0}};
+}
+
+/* ---- Mending ---- */
+
+struct mend {
+    int log_fd;
+    const struct io *io;
+    uint8_t store_id[STORE_ID_SIZE];
+    unsigned header_count;
+    bool is_mixed;
+};
+
+/* All segments of a store carry its number. */
+static enum err read_store_id(void *context, int dir_fd, const char *name)
+{
+    struct mend *mend = context;
+    uint64_t id;
+    char bytes[SEGMENT_HEADER_SIZE];
+    struct segment_header header;
+    FD_SCOPED int fd = -1;
+    if (!segment_name_parse(name, ".log", &id) ||
+        io_open(mend->io, dir_fd, name, O_RDONLY, &fd) != OK ||
+        fd_pread_full(fd, bytes, sizeof(bytes), 0) != OK ||
+        segment_header_decode(bytes, &header) != OK || header.id != id)
+        return OK;
+    if (mend->header_count++ == 0)
+        memcpy(mend->store_id, header.store_id, STORE_ID_SIZE);
+    mend->is_mixed |= memcmp(mend->store_id, header.store_id, STORE_ID_SIZE) != 0;
+    return OK;
+}
+
+static enum err replace_format(struct datadir *dir, const uint8_t store_id[STORE_ID_SIZE])
+{
+    struct datadir_format format = {0};
+    memcpy(format.store_id, store_id, STORE_ID_SIZE);
+    BUF_SCOPED struct buf text;
+    buf_init(&text, FORMAT_BYTES_MAX);
+    datadir_format_write(&format, &text);
+    TRY(buf_err(&text));
+    return file_replace(dir->fd, "format", buf_str(&text), 0600);
+}
+
+static enum err mend_format(struct datadir *dir, const struct io *io, bool *out_mended,
+                            struct fail *fail)
+{
+    struct datadir_format format;
+    struct mend mend = {.io = io};
+    FD_SCOPED int log_fd = -1;
+    BUF_SCOPED struct buf text;
+    buf_init(&text, FORMAT_BYTES_MAX);
+    enum err err = file_read(dir->fd, "format", &text);
+    if (err == OK)
+        err = datadir_format_parse(buf_str(&text), &format, NULL);
+    *out_mended = err == ERR_CORRUPT || err == ERR_NOT_FOUND || err == ERR_TOO_LARGE;
+    if (!*out_mended)
+        return err == ERR_BAD_INPUT ? OK : err; /* told when it is opened */
+    TRY(io_open(io, dir->fd, "log", O_RDONLY | O_DIRECTORY, &log_fd));
+    TRY(io_each_entry(log_fd, read_store_id, &mend));
+    if (mend.header_count == 0 || mend.is_mixed)
+        return fail_set(fail, ERR_CORRUPT, NULL,
+                        "the file \"format\" is damaged, and the log does not tell what it held");
+    return replace_format(dir, mend.store_id);
+}
+
+static enum err mend_limit(const struct datadir *dir, const struct io *io, bool *out_mended)
+{
+    FD_SCOPED int fd = -1;
+    uint64_t ms;
+    *out_mended = false;
+    enum err err = io_open(io, dir->fd, "extents", O_RDONLY | O_DIRECTORY, &fd);
+    if (err != OK || extent_limit_read(fd, &ms) != ERR_CORRUPT)
+        return err == ERR_NOT_FOUND ? OK : err;
+    *out_mended = true;
+    TRY(io_unlink(io, fd, "limit"));
+    return dir_sync(fd);
+}
+
+static enum err mend_locked(struct datadir *dir, const char *path, const struct io *io,
+                            bool out_mended[2], struct fail *fail)
+{
+    dir->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir->fd < 0)
+        return err_from_errno(errno);
+    TRY(take_lock(dir, path, fail));
+    TRY(mend_format(dir, io, &out_mended[0], fail));
+    return mend_limit(dir, io, &out_mended[1]);
+}
+
+enum err datadir_mend(const char *path, const struct io *io,
+                      void (*mended)(void *context, const char *file, const char *what),
+                      void *context, struct fail *fail)
+{
+    struct datadir dir = {-1, -1, -1, -1, -1, NULL, NULL, {0}};
+    bool is_mended[2] = {false};
+    enum err err = mend_locked(&dir, path, io, is_mended, fail);
+    datadir_close(&dir);
+    if (err != OK)
+        return fail_set(fail, err, NULL, "the files of \"%s\" cannot be mended: %s", path,
+                        err_fact(err));
+    if (is_mended[0])
+        mended(context, "format", "made again from what the log says of the store");
+    if (is_mended[1])
+        mended(context, "extents/limit", "removed; the next large body makes it again");
+    return OK;
 }

@@ -19,6 +19,12 @@ enum err datadir_open(const char *path, const struct io *io, struct datadir *out
  * refuses to write (io_read_only). ERR_NOT_FOUND, ERR_BAD_INPUT, ERR_CORRUPT with a detail. */
 enum err datadir_open_backup(const char *path, const char *scratch, const struct io *io,
                              struct datadir *out_dir, struct fail *fail);
+/* Makes again the small files without which the folder cannot be opened, if they are damaged and what they hold can be known:
+ * "format" from the headers of the log, and "extents/limit", which guards only against a clock that was put back. Each that was
+ * made is told. ERR_BUSY, ERR_CORRUPT: the format is damaged and the log does not tell the store's number. */
+enum err datadir_mend(const char *path, const struct io *io,
+                      void (*mended)(void *context, const char *file, const char *what),
+                      void *context, struct fail *fail);
 void datadir_close(struct datadir *dir); /* allowed on a zeroed one, and twice */
 
 /* The format file as text, for datadir.c and its test. */

@@ -1,4 +1,5 @@
 /* Extents as files (docs/format/extent.md). Written past the page cache where that is possible, read through it. */
+#include "store/local/extent_limit.h"
 #include "store/local/local_int.h"
 
 #include <assert.h>
@@ -23,7 +24,6 @@ enum {
     SEQUENTIAL_BYTES = 1 << 20, /* from this length on the kernel is asked to read further ahead */
     ID_RANDOM_BITS = 22,
     LIMIT_AHEAD_MS = 60000,
-    LIMIT_TEXT_MAX = 64,
     FOLDER_COUNT = 256,
     NAME_MAX_LEN = 32,
 };
@@ -74,34 +74,13 @@ static struct local_reader *reader_of_extent(struct extent_reader *reader)
 
 /* ---- Opening ---- */
 
-/* A number in hexadecimal and a line feed; 0 when there is no file. */
-static enum err read_limit(const struct extent_store *store, uint64_t *out_ms)
-{
-    BUF_SCOPED struct buf text;
-    buf_init(&text, LIMIT_TEXT_MAX);
-    enum err err = file_read(store->dir_fd, "limit", &text);
-    if (err == ERR_NOT_FOUND) {
-        *out_ms = 0;
-        return OK;
-    }
-    TRY(err);
-    uint64_t id;
-    if (text.len != 17 || text.ptr[16] != '\n')
-        return ERR_CORRUPT;
-    text.ptr[16] = '\0';
-    if (!segment_name_parse(text.ptr, "", &id))
-        return ERR_CORRUPT;
-    *out_ms = id;
-    return OK;
-}
-
 enum err extent_store_open(struct local_engine *engine, struct extent_store **out_store,
                            struct fail *fail)
 {
     struct extent_store *store = mem_new(struct extent_store);
     *store = (struct extent_store){
         .io = engine->io, .dir_fd = engine->dir.extents_fd, .tmp_fd = engine->dir.tmp_fd};
-    enum err err = read_limit(store, &store->limit_ms);
+    enum err err = extent_limit_read(store->dir_fd, &store->limit_ms);
     if (err != OK) {
         mem_free(store);
         return fail_set(fail, err, NULL, "the file \"extents/limit\" cannot be used: %s",
@@ -129,7 +108,7 @@ void extent_store_close(struct extent_store *store)
 /* With id_mutex held. */
 static enum err raise_limit(struct extent_store *store, uint64_t ms)
 {
-    char text[LIMIT_TEXT_MAX];
+    char text[EXTENT_LIMIT_TEXT_MAX];
     int len = snprintf(text, sizeof(text), "%016" PRIx64 "\n", ms + LIMIT_AHEAD_MS);
     TRY(file_replace(store->dir_fd, "limit", str_of(text, (size_t)len), 0600));
     store->limit_ms = ms + LIMIT_AHEAD_MS;

@@ -135,6 +135,34 @@ static void init_condition(pthread_cond_t *condition)
     pthread_condattr_destroy(&attributes);
 }
 
+static enum err fill_parts(struct local_engine *engine, const struct local_options *options,
+                           const struct local_opening *opening, struct fail *fail)
+{
+    TRY(opening->scratch ? datadir_open_backup(options->data_dir, opening->scratch, engine->io,
+                                               &engine->dir, fail)
+                         : datadir_open(options->data_dir, engine->io, &engine->dir, fail));
+    TRY(index_destroy(engine->dir.new_index_path, fail));
+    TRY(local_open_log(engine, options, fail));
+    const char *path = opening->rebuild ? engine->dir.new_index_path : engine->dir.index_path;
+    TRY(open_index(engine, options, path, fail));
+    TRY(extent_store_open(engine, &engine->extents, fail));
+    if (opening->is_as_left)
+        return OK;
+    if (opening->lost)
+        store_log_salvage(engine->log, opening->lost, opening->lost_context);
+    return local_replay(engine, opening->progress, opening->context, fail);
+}
+
+/* Names of files are told as they are below the data folder, so it must be named, too. */
+static enum err tell_folder(const char *path, enum err err, const struct fail *why,
+                            struct fail *fail)
+{
+    if (strstr(why->detail, path))
+        return fail_set(fail, err, NULL, "%s", why->detail);
+    return fail_set(fail, err, NULL, "the data folder \"%s\" cannot be opened: %s", path,
+                    why->detail[0] ? why->detail : err_fact(err));
+}
+
 enum err local_open_parts(const struct local_options *options, const struct local_opening *opening,
                           struct local_engine **out_engine, struct fail *fail)
 {
@@ -147,27 +175,11 @@ enum err local_open_parts(const struct local_options *options, const struct loca
     pthread_mutex_init(&engine->failure_mutex, NULL);
     init_condition(&engine->has_updates);
     init_condition(&engine->has_chores);
-    enum err err = opening->scratch
-                       ? datadir_open_backup(options->data_dir, opening->scratch, engine->io,
-                                             &engine->dir, fail)
-                       : datadir_open(options->data_dir, engine->io, &engine->dir, fail);
-    if (err == OK)
-        err = index_destroy(engine->dir.new_index_path, fail);
-    if (err == OK)
-        err = local_open_log(engine, options, fail);
-    if (err == OK)
-        err = open_index(engine, options,
-                         opening->rebuild ? engine->dir.new_index_path : engine->dir.index_path,
-                         fail);
-    if (err == OK)
-        err = extent_store_open(engine, &engine->extents, fail);
-    if (err == OK && opening->lost)
-        store_log_salvage(engine->log, opening->lost, opening->lost_context);
-    if (err == OK)
-        err = local_replay(engine, opening->progress, opening->context, fail);
+    struct fail why = {0};
+    enum err err = fill_parts(engine, options, opening, &why);
     if (err != OK) {
         local_close_parts(engine);
-        return fail_set(fail, err, NULL, "the store cannot be opened: %s", err_fact(err));
+        return tell_folder(options->data_dir, err, &why, fail);
     }
     *out_engine = engine;
     return OK;
@@ -209,7 +221,8 @@ static enum err start_threads(struct local_engine *engine)
 static void close_engine(struct engine *base)
 {
     struct local_engine *engine = local_engine_of(base);
-    stop_threads(engine);
+    if (engine->commit)
+        stop_threads(engine);
     commit_free(engine->commit);
     snapshots_release(&engine->snapshots);
     row_cache_free(engine->row_cache);
@@ -318,6 +331,7 @@ static void tell_loss(void *context, const struct log_loss *loss)
 {
     const struct repair *repair = context;
     struct local_finding finding = {.err = ERR_CORRUPT};
+    finding.part = LOCAL_LOG;
     (void)snprintf(finding.where, sizeof(finding.where),
                    "log/%016" PRIx64 ".log, offsets %" PRIu64 " to %" PRIu64, loss->segment,
                    loss->from, loss->to);

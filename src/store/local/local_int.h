@@ -63,7 +63,8 @@ struct local_engine {
         wanted_count; /* the commit thread is to be woken when so many wait; 0: it is not asleep */
     bool is_closing;
     pthread_t commit_thread;
-    struct commit *commit;
+    struct commit *commit; /* null: opened to be looked at, without threads */
+    bool is_tail_unknown;  /* which segments are complete was not found out */
 
     /* The thread that prepares segments, flushes the index and empties segments. Woken under queue_mutex. */
     pthread_t keeper_thread;
@@ -179,7 +180,8 @@ enum err local_give_back(struct local_engine *engine);
 
 /* Opening without threads: local_engine.c. An engine whose index has all that the log has. */
 struct local_opening {
-    bool rebuild; /* the index is a new one beside the old */
+    bool rebuild;    /* the index is a new one beside the old */
+    bool is_as_left; /* the index stays without what the log has more; the log cannot be written */
     /* Not null: the data folder is a backup, which is only read; the index is made in this folder. */
     const char *scratch;
     local_progress_fn progress;
@@ -195,9 +197,8 @@ void local_close_parts(struct local_engine *engine);
 enum err local_open_log(struct local_engine *engine, const struct local_options *options,
                         struct fail *fail);
 
-/* Reads everything, of an engine without threads, or of a state that is held: check.c */
-enum err local_check_parts(struct local_engine *engine, const struct index_view *view,
-                           const struct local_scrub *scrub);
+/* Reads everything, of an engine without threads: check.c */
+enum err local_check_parts(struct local_engine *engine, const struct local_scrub *scrub);
 
 /* Extents: extents.c */
 enum err extent_store_open(struct local_engine *engine, struct extent_store **out_store,

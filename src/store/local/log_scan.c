@@ -3,6 +3,7 @@
 #include "store/local/log.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -404,6 +405,8 @@ enum err store_log_scan_segment(struct store_log *log, uint64_t id, log_visit vi
     struct segment *segment;
     struct scan scan;
     TRY(log_hold(log, id, VIEW_WAIT, &segment, fail));
+    /* From the disk, not from memory. */
+    (void)posix_fadvise(segment->fd, 0, 0, POSIX_FADV_DONTNEED);
     scan_init(&scan, log, segment);
     scan.may_skip = true;
     enum err err = scan_records(&scan, visit, context);

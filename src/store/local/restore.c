@@ -255,7 +255,7 @@ static enum err prove_engine(struct restore *restore, struct local_engine *engin
     struct local_scrub scrub = {
         .found = found, .progress = report, .context = restore, .stop = restore->options->stop};
     TRY(check_position(restore, engine));
-    TRY(local_check_parts(engine, NULL, &scrub));
+    TRY(local_check_parts(engine, &scrub));
     TRY(damage(restore));
     TRY(local_each_row(engine, NULL, TABLE_object, count_object, &restore->result));
     TRY(local_each_row(engine, NULL, TABLE_version, count_version, &restore->result));

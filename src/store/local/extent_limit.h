@@ -1,0 +1,11 @@
+/* The file extents/limit: no id of an extent made so far is above it (docs/format/extent.md). */
+#pragma once
+
+#include "base/err.h"
+
+#include <stdint.h>
+
+enum { EXTENT_LIMIT_TEXT_MAX = 64 };
+
+/* Milliseconds; 0 when there is no file. ERR_CORRUPT, ERR_IO. */
+enum err extent_limit_read(int extents_fd, uint64_t *out_ms);
