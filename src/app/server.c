@@ -57,7 +57,7 @@ static enum err make_folders(str path, struct fail *fail)
 
 /* Strangers open connections, and have files of large bodies opened. They must not use up the descriptors that log and index need, so
  * these are left: half of a small limit, else as many. */
-enum { OWN_FILES = 512 };
+enum { OWN_FILES = 1280 };
 
 static uint64_t file_limit(void)
 {
@@ -90,6 +90,7 @@ static enum err open_engine(struct server *server, struct fail *fail)
         return mem_engine_open(&server->engine);
     const struct local_options options = {.data_dir = settings->data_dir.ptr,
                                           .segment_bytes = settings->log_segment_max_bytes,
+                                          .index_cache_bytes = settings->index_cache_bytes,
                                           .body_fd_max = guest_fd_max()};
     return local_engine_open(&options, &server->engine, fail);
 }

@@ -4,9 +4,14 @@
 
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
-enum { PAUSE_SECONDS = 1 };
+enum {
+    PAUSE_SECONDS = 1,
+    QUIET_US = 3 * 1000 * 1000,
+    QUIET_CHANGES_MIN = 2000,
+};
 
 void local_wake_keeper(struct local_engine *engine)
 {
@@ -45,6 +50,24 @@ static bool is_flush_due(struct local_engine *engine)
            __atomic_load_n(&engine->unflushed_changes, __ATOMIC_RELAXED) > REPLAY_CHANGES_MAX;
 }
 
+/* When nobody has written for a while, and how many updates there had been by then. */
+struct quiet {
+    uint64_t update_count;
+    int64_t since_us;
+};
+
+/* What was changed last is in memory, where every walk passes over all that was deleted; at rest it may as well be on the disk, where a
+ * compaction drops it, and the next start has less to replay. */
+static bool is_quiet_flush_due(struct local_engine *engine, struct quiet *quiet)
+{
+    uint64_t count = __atomic_load_n(&engine->update_count, __ATOMIC_RELAXED);
+    int64_t now_us = clock_mono_us();
+    if (count != quiet->update_count)
+        *quiet = (struct quiet){count, now_us};
+    return now_us - quiet->since_us >= QUIET_US &&
+           __atomic_load_n(&engine->unflushed_changes, __ATOMIC_RELAXED) >= QUIET_CHANGES_MIN;
+}
+
 enum err local_flush_index(struct local_engine *engine)
 {
     uint64_t bytes = __atomic_load_n(&engine->unflushed_bytes, __ATOMIC_RELAXED);
@@ -77,10 +100,13 @@ void local_urgent_chores(struct local_engine *engine)
 void *local_keeper_thread(void *context)
 {
     struct local_engine *engine = context;
+    struct quiet quiet = {.since_us = clock_mono_us()};
     while (wait_for_chores(engine)) {
         if (local_is_read_only(engine))
             continue;
         local_urgent_chores(engine);
+        if (is_quiet_flush_due(engine, &quiet))
+            note(engine, "flushing the index failed", local_flush_index(engine), true);
         note(engine, "giving back log segments failed", local_give_back(engine), true);
         enum err err = local_compact_one(engine);
         note(engine, "emptying a log segment failed", err, false);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,7 +23,11 @@ enum {
     LOG_PARTS = 32,
     FREE_PART = 16, /* files that wait to be used again: one in so many bytes of the log */
     SIZE_GRANULARITY = 4096,
-    OPEN_MAX = 128, /* descriptors of segments that nobody reads at the moment */
+    /* Descriptors of segments that nobody reads at the moment: so many, but not more than a part of what the process may open. A
+     * read of another segment has to open it first, which a loop leaves to a worker. */
+    OPEN_MAX = 768,
+    OPEN_MIN = 64,
+    OPEN_PART = 8,
 };
 
 /* ---- The list ---- */
@@ -170,6 +175,14 @@ static enum err list_files(struct store_log *log, struct fail *fail)
     return err == OK ? OK : fail_set(fail, err, NULL, "log/ cannot be listed");
 }
 
+static size_t open_max(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < OPEN_MIN * OPEN_PART)
+        return OPEN_MIN;
+    return limit.rlim_cur / OPEN_PART < OPEN_MAX ? (size_t)limit.rlim_cur / OPEN_PART : OPEN_MAX;
+}
+
 enum err store_log_open(const struct store_log_options *options, struct store_log **out_log,
                         struct fail *fail)
 {
@@ -180,6 +193,7 @@ enum err store_log_open(const struct store_log_options *options, struct store_lo
                          (uint64_t)SIZE_GRANULARITY;
     assert(log->segment_bytes > SEGMENT_HEADER_SIZE);
     log->salt = rand_u64();
+    log->open_max = open_max();
     pthread_mutex_init(&log->mutex, NULL);
     pthread_mutex_init(&log->prepare_mutex, NULL);
     enum err err = list_files(log, fail);
@@ -499,7 +513,7 @@ static enum err open_held(struct store_log *log, struct segment *segment, struct
         segment->fd = fd_take(&fd);
         segment->epoch = header.epoch;
         segment->header_check = header.check;
-        if (++log->open_count > OPEN_MAX)
+        if (++log->open_count > log->open_max)
             idle = take_idle_descriptor(log);
     }
     pthread_mutex_unlock(&log->mutex);

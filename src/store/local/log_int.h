@@ -18,7 +18,7 @@ struct store_log {
     struct segment **segment; /* by id */
     size_t segment_count, segment_capacity;
     struct segment *prepared; /* at most one, the last of the list */
-    size_t open_count;
+    size_t open_count, open_max;
     uint64_t use_clock;
     struct free_file free_file[FREE_FILES_MAX];
     size_t free_count;

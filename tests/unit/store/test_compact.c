@@ -179,6 +179,53 @@ static void deletion_is_kept_as_long_as_what_it_deletes(void **state)
         assert_ok(check_body(test->engine, FIRST_KEY + i, BODY));
 }
 
+struct many_rows {
+    struct update update;
+    unsigned count;
+    bool deletes;
+};
+
+static enum err apply_many(struct update *update, struct tx *tx)
+{
+    const struct many_rows *many = (struct many_rows *)(void *)update;
+    for (unsigned i = 0; i < many->count; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "row-%08u", i);
+        struct setting_row row = {.name = str_from(name), .value = STR("value")};
+        if (many->deletes)
+            TRY(row_delete(tx, TABLE_setting, &row));
+        else
+            TRY(row_put(tx, TABLE_setting, &row));
+    }
+    return OK;
+}
+
+static bool index_comes_to(struct engine *engine, uint64_t least, uint64_t most)
+{
+    struct engine_stats stats;
+    for (int i = 0; i < WAIT_STEPS; i++) {
+        engine_stats(engine, &stats);
+        if (stats.index_bytes >= least && stats.index_bytes <= most)
+            return true;
+        (void)usleep(STEP_US);
+    }
+    print_error("the index has %llu bytes\n", (unsigned long long)stats.index_bytes);
+    return false;
+}
+
+/* At rest what was written goes to the index on disk, and what was deleted out of it: otherwise every walk would pass over it. */
+static void index_is_tidied_at_rest(void **state)
+{
+    enum { MANY = 20000 };
+    struct compacting *test = *state;
+    struct many_rows many = {.update = {.apply = apply_many}, .count = MANY};
+    assert_ok(catalog_update_wait(test->engine, &many.update));
+    assert_true(index_comes_to(test->engine, (uint64_t)MANY * 8, UINT64_MAX));
+    many.deletes = true;
+    assert_ok(catalog_update_wait(test->engine, &many.update));
+    assert_true(index_comes_to(test->engine, 0, 10000));
+}
+
 static void view_keeps_what_it_can_read(void **state)
 {
     struct compacting *test = *state;
@@ -235,6 +282,7 @@ int main(void)
         COMPACT_TEST(rows_that_count_are_moved),
         COMPACT_TEST(deleted_rows_do_not_come_back),
         COMPACT_TEST(deletion_is_kept_as_long_as_what_it_deletes),
+        COMPACT_TEST(index_is_tidied_at_rest),
         COMPACT_TEST(view_keeps_what_it_can_read),
         COMPACT_TEST(nothing_is_done_without_need),
     };
