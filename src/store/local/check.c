@@ -61,8 +61,8 @@ static void tell(struct check *check, struct local_finding finding, const char *
     check->scrub.found(check->scrub.context, &finding);
 }
 
-#define ABOUT(err_, part_, ...)                                                                    \
-    ((struct local_finding){.err = (err_), .part = (part_), __VA_ARGS__})
+/* The part, and what else is known, as members behind it. */
+#define ABOUT(err_, ...) ((struct local_finding){.err = (err_), .part = __VA_ARGS__})
 
 static bool is_stopped(const struct check *check)
 {
