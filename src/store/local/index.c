@@ -285,7 +285,11 @@ enum err index_get(struct index *index, const struct index_view *view, str key,
         return ERR_NOT_FOUND;
     out_pin->handle = slice;
     out_pin->value.ptr = rocksdb_pinnableslice_value(slice, &out_pin->value.len);
-    return OK;
+    /* No entry is empty. It is how RocksDB says, when it must not read, that a file that it has not open may have the key. */
+    if (out_pin->value.len > 0 || !(flags & VIEW_NOWAIT))
+        return OK;
+    index_pin_release(out_pin);
+    return ERR_WOULD_BLOCK;
 }
 
 void index_pin_release(struct index_pin *pin)
