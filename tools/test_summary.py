@@ -17,6 +17,8 @@ PASSED = [re.compile(r"^\[  PASSED  \] (\d+) test\(s\)", re.M), re.compile(PYTES
 FAILED = [re.compile(r"^\[  FAILED  \] (\d+) test\(s\)", re.M), re.compile(PYTEST % "failed", re.M)]
 UNITTEST = re.compile(r"^Ran (\d+) tests? in", re.M)
 CANNOT = re.compile(r"^CANNOT: (.+)$", re.M)
+MARKED = re.compile(r"^(not ok|FAILED|E   |\[  (ERROR|FAILED) )|SUMMARY: |runtime error: ")
+REASON_MAX_LINES = 30  # a failed program; the end of the output is often all that is kept of a run
 GOOD = {"OK", "EXPECTEDFAIL"}
 SKIPPED = {"SKIP", "IGNORED"}
 
@@ -41,6 +43,16 @@ def cases(entry):
     return passed, max(failed, 1)
 
 
+def reasons(entry):
+    """The lines of a failed program that say why: what TAP and pytest mark as failed, else its last lines."""
+    lines = (entry.get("stdout", "") + "\n" + entry.get("stderr", "")).strip().split("\n")
+    marked = [at for at, line in enumerate(lines) if MARKED.search(line)]
+    if not marked:
+        return lines[-REASON_MAX_LINES:]
+    shown = sorted({near for at in marked for near in (at, at + 1) if near < len(lines)})
+    return [lines[at] for at in shown[:REASON_MAX_LINES]]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--strict", action="store_true", help="a skipped program is a failure")
@@ -61,6 +73,8 @@ def main():
         passed, failed = passed + good, failed + bad
         if bad:
             print(f"FAILED {entry['name']} ({entry['result'].lower()})")
+            for line in reasons(entry):
+                print(f"    {line[:300]}")
     for name, cannot in skipped.items():
         print(f"SKIPPED {name}: {cannot.group(1) if cannot else 'what it needs is not installed'}")
     if arguments.strict:

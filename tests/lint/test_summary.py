@@ -41,6 +41,15 @@ class Summary(unittest.TestCase):
                 run = subprocess.run([sys.executable, PROGRAM, *options, log.name], capture_output=True, text=True)
                 self.assertEqual((run.stdout.splitlines()[-1], run.returncode), (line, status))
 
+    def test_the_reasons_of_a_failure_are_told(self):
+        output = "ok 1 - a\nnot ok 2 - b\n# line 3: nothing more came\nok 3 - c\n"
+        with tempfile.NamedTemporaryFile("w") as log:
+            log.write(json.dumps({"name": "x", "result": "ERROR", "stdout": output}) + "\n")
+            log.flush()
+            run = subprocess.run([sys.executable, PROGRAM, log.name], capture_output=True, text=True)
+        told = ["FAILED x (error)", "    not ok 2 - b", "    # line 3: nothing more came", "0 passed, 1 failed"]
+        self.assertEqual(run.stdout.splitlines(), told)
+
     def test_a_missing_log_is_a_failure(self):
         run = subprocess.run([sys.executable, PROGRAM, "/nonexistent"], capture_output=True, text=True)
         self.assertEqual(run.returncode, 1)

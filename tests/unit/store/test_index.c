@@ -1,0 +1,98 @@
+/* The index: what it answers while it may not read from disk. */
+#include "local_support.h"
+
+#include <rocksdb/c.h>
+#include <stdio.h>
+
+#include "store/local/index.h"
+
+enum {
+    FILES_COUNT = 60, /* well over what RocksDB opens at once when it starts */
+    OPENINGS_MAX = 20,
+};
+
+static char path[TEST_PATH_MAX + 8];
+
+static str key_of(char *space, size_t size, int number)
+{
+    return (str){space, (size_t)snprintf(space, size, "key %04d", number)};
+}
+
+/* An index of many files, as one over millions of objects is; each has a key. The index's own interface would merge them. */
+static void make_files(void)
+{
+    rocksdb_options_t *options = rocksdb_options_create();
+    rocksdb_options_set_create_if_missing(options, 1);
+    rocksdb_options_set_disable_auto_compactions(options, 1);
+    rocksdb_options_set_level0_slowdown_writes_trigger(options, 10 * FILES_COUNT);
+    rocksdb_options_set_level0_stop_writes_trigger(options, 10 * FILES_COUNT);
+    char *message = NULL;
+    rocksdb_t *db = rocksdb_open(options, path, &message);
+    assert_null(message);
+    rocksdb_writeoptions_t *write = rocksdb_writeoptions_create();
+    rocksdb_flushoptions_t *flush = rocksdb_flushoptions_create();
+    for (int i = 0; i < FILES_COUNT; i++) {
+        char space[20];
+        str key = key_of(space, sizeof(space), i);
+        rocksdb_put(db, write, key.ptr, key.len, key.ptr, key.len, &message);
+        rocksdb_flush(db, flush, &message);
+        assert_null(message);
+    }
+    rocksdb_flushoptions_destroy(flush);
+    rocksdb_writeoptions_destroy(write);
+    rocksdb_close(db);
+    rocksdb_options_destroy(options);
+}
+
+/* How many keys were not to be had without reading. None may seem to have an empty entry, or not to be there. */
+static int count_of_blocked(struct index *index)
+{
+    int count = 0;
+    for (int i = 0; i < FILES_COUNT; i++) {
+        char space[20];
+        str key = key_of(space, sizeof(space), i);
+        struct index_pin pin = {0};
+        enum err err = index_get(index, NULL, key, VIEW_NOWAIT, &pin);
+        if (err == OK)
+            assert_true(str_eq(pin.value, key));
+        else
+            assert_int_equal(err, ERR_WOULD_BLOCK);
+        count += err == ERR_WOULD_BLOCK;
+        index_pin_release(&pin);
+        assert_int_equal(index_get(index, NULL, key, 0, &pin), OK);
+        assert_true(str_eq(pin.value, key));
+        index_pin_release(&pin);
+    }
+    return count;
+}
+
+/* RocksDB may merge the files, and open them for that, before the first is asked for: then the index is made again. */
+static void a_file_that_is_not_open_is_no_empty_entry(void **state)
+{
+    (void)state;
+    int blocked = 0;
+    for (int i = 0; i < OPENINGS_MAX && blocked == 0; i++) {
+        assert_int_equal(index_destroy(path, NULL), OK);
+        make_files();
+        struct index_options options = {
+            .path = path, .cache_bytes = 1 << 20, .memtable_bytes = 1 << 20};
+        struct index *index;
+        assert_int_equal(index_open(&options, &index, NULL), OK);
+        blocked = count_of_blocked(index);
+        index_close(index);
+    }
+    assert_true(blocked > 0);
+}
+
+int main(void)
+{
+    char folder[TEST_PATH_MAX];
+    make_folder(folder);
+    (void)snprintf(path, sizeof(path), "%s/index", folder);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_file_that_is_not_open_is_no_empty_entry),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    remove_folder(folder);
+    return failed;
+}
