@@ -59,16 +59,18 @@ static void arm_pace(struct bench_worker *worker)
     assert(failed == 0);
 }
 
-/* Those that were due before the end and found no connection free. With one free nothing is behind, except what fell due
- * in the last instant. */
+/* Those that were due before the end and were not started: no connection was free, or this program stood still. With one free,
+ * what fell due in the last instant is not worth telling. */
 static void count_not_started(struct bench_worker *worker)
 {
-    if (!worker->phase->rate || worker->end_us == INT64_MAX || !list_is_empty(&worker->idle))
+    if (!worker->phase->rate || worker->end_us == INT64_MAX)
         return;
     double seconds = (double)(worker->end_us - worker->begin_us) / SECOND_US;
     double all = seconds * (double)worker->phase->rate / (double)worker->phase->threads;
-    if (all > (double)worker->slot + 1)
-        worker->shared.stats->not_started += (uint64_t)(all - (double)worker->slot);
+    double behind = all - (double)worker->slot;
+    double instant = list_is_empty(&worker->idle) ? 1 : 1 + all / 100;
+    if (behind > instant)
+        worker->shared.stats->not_started += (uint64_t)behind;
 }
 
 /* ---- Ends ---- */
