@@ -15,6 +15,7 @@
 #include "app/settings_text.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/prompt.h"
 #include "base/rand.h"
 #include "store/local/local_engine.h"
 #include "store/mem/mem_engine.h"
@@ -361,6 +362,8 @@ static enum err open_all(struct server *server, struct fail *fail)
 enum err server_open(const struct server_options *options, struct server **out_server,
                      struct fail *fail)
 {
+    /* Threads inherit it, those of libraries too: among them nobody waits for a whole turn of another. */
+    (void)prompt_ask();
     struct server *server = mem_new(struct server);
     server->input = options->input;
     server->settings = *options->settings;

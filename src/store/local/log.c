@@ -22,7 +22,8 @@ enum {
     SMALL_SEGMENT_BYTES = 16 << 20,
     LOG_PARTS = 32,
     FREE_PART = 16, /* files that wait to be used again: one in so many bytes of the log */
-    SIZE_GRANULARITY = 4096,
+    SMALL_SYNC_BYTES = 64 << 10,
+    PAGE = 4096, /* the system's; segments are of whole pages */
     /* Descriptors of segments that nobody reads at the moment: so many, but not more than a part of what the process may open. A
      * read of another segment has to open it first, which a loop leaves to a worker. */
     OPEN_MAX = 768,
@@ -189,8 +190,7 @@ enum err store_log_open(const struct store_log_options *options, struct store_lo
     struct store_log *log = mem_new(struct store_log);
     log->dir = (struct segment_dir){.io = options->io, .fd = options->dir_fd};
     memcpy(log->dir.store_id, options->store_id, STORE_ID_SIZE);
-    log->segment_bytes = (options->segment_bytes + SIZE_GRANULARITY - 1) / SIZE_GRANULARITY *
-                         (uint64_t)SIZE_GRANULARITY;
+    log->segment_bytes = (options->segment_bytes + PAGE - 1) / PAGE * (uint64_t)PAGE;
     assert(log->segment_bytes > SEGMENT_HEADER_SIZE);
     log->salt = rand_u64();
     log->open_max = open_max();
@@ -288,7 +288,7 @@ static uint64_t next_size(const struct store_log *log, uint64_t last, uint64_t l
         size = log->segment_bytes;
     if (size < min_size)
         size = min_size;
-    return (size + SIZE_GRANULARITY - 1) / SIZE_GRANULARITY * SIZE_GRANULARITY;
+    return (size + PAGE - 1) / PAGE * PAGE;
 }
 
 /* A file of that size that can be used again, or 0. Those of another size go: the log has grown, or shrunk. */
@@ -307,8 +307,16 @@ static uint64_t take_free_file(struct store_log *log, uint64_t size)
     return file.id;
 }
 
-/* With prepare_mutex held. */
-static enum err make_prepared(struct store_log *log, uint64_t min_size)
+/* Zeroes that are written ahead save each sync the file system's own bookkeeping, and cost every byte a second write: worth it while syncs
+ * are of few bytes. */
+static bool has_small_syncs(const struct store_log *log)
+{
+    return __atomic_load_n(&log->end_offset, __ATOMIC_RELAXED) <
+           __atomic_load_n(&log->active_syncs, __ATOMIC_RELAXED) * SMALL_SYNC_BYTES;
+}
+
+/* With prepare_mutex held. Urgent: a batch waits for it. */
+static enum err make_prepared(struct store_log *log, uint64_t min_size, bool is_urgent)
 {
     if (log->prepared)
         return OK;
@@ -318,8 +326,13 @@ static enum err make_prepared(struct store_log *log, uint64_t min_size)
         segment = *log->segment[log->segment_count - 1];
     uint64_t log_bytes = log_size(log);
     pthread_mutex_unlock(&log->mutex);
-    uint64_t id = segment.id + 1, size = next_size(log, segment.size, log_bytes, min_size);
-    TRY(segment_create(&log->dir, id, size, take_free_file(log, size), &segment));
+    struct segment_plan plan = {
+        .id = segment.id + 1,
+        .size = next_size(log, segment.size, log_bytes, min_size),
+        .is_written_ahead = !is_urgent && has_small_syncs(log),
+    };
+    plan.reuse_id = take_free_file(log, plan.size);
+    TRY(segment_create(&log->dir, &plan, &segment));
     pthread_mutex_lock(&log->mutex);
     log->prepared = add_segment(log, &segment);
     pthread_mutex_unlock(&log->mutex);
@@ -340,7 +353,7 @@ enum err store_log_prepare(struct store_log *log)
     if (!store_log_wants_segment(log))
         return OK;
     pthread_mutex_lock(&log->prepare_mutex);
-    enum err err = make_prepared(log, 0);
+    enum err err = make_prepared(log, 0, false);
     pthread_mutex_unlock(&log->prepare_mutex);
     return err;
 }
@@ -351,7 +364,7 @@ enum err store_log_prepare(struct store_log *log)
 static enum err activate_next(struct store_log *log, uint64_t min_size)
 {
     pthread_mutex_lock(&log->prepare_mutex);
-    enum err err = make_prepared(log, min_size);
+    enum err err = make_prepared(log, min_size, true);
     if (err == OK) {
         pthread_mutex_lock(&log->mutex);
         log->active = log->prepared;
@@ -360,6 +373,7 @@ static enum err activate_next(struct store_log *log, uint64_t min_size)
         log->prepared = NULL;
         log->chain = log->active->header_check;
         log->end_offset = SEGMENT_HEADER_SIZE;
+        log->active_syncs = 0;
         pthread_mutex_unlock(&log->mutex);
     }
     pthread_mutex_unlock(&log->prepare_mutex);
@@ -380,7 +394,7 @@ static enum err write_at_end(struct store_log *log, str bytes)
 /* Nothing follows in the active segment, and that is durable before the next one is written. */
 static enum err seal_active(struct store_log *log)
 {
-    char bytes[RECORD_ALIGNMENT] = {0};
+    char bytes[PAGE] = {0};
     struct record record = {
         .kind = RECORD_SEAL,
         .epoch = log->active->epoch,
@@ -390,7 +404,7 @@ static enum err seal_active(struct store_log *log)
         .salt = log->salt,
     };
     record_encode(&record, bytes);
-    TRY(write_at_end(log, str_of(bytes, sizeof(bytes))));
+    TRY(write_at_end(log, str_of(bytes, PAGE - log->end_offset % PAGE)));
     if (io_sync_data(log->dir.io, log->active->fd) != OK)
         return ERR_IO;
     io_reached(log->dir.io, "log.sealed");
@@ -440,26 +454,28 @@ static struct record encode_records(const struct store_log *log, struct log_batc
     return record;
 }
 
-static void pad(struct buf *bytes)
+/* Zeroes up to the end of the page: half a page would have to be read before it is written. The next batch is written over them. */
+static void pad(const struct store_log *log, struct buf *bytes)
 {
-    static const char zeroes[RECORD_ALIGNMENT];
-    size_t padding = record_aligned(bytes->len) - bytes->len;
-    buf_append(bytes, str_of(zeroes, padding));
+    static const char zeroes[PAGE];
+    uint64_t into_page = (log->end_offset + bytes->len) % PAGE;
+    buf_append(bytes, str_of(zeroes, into_page ? PAGE - into_page : 0));
 }
 
 enum err store_log_append(struct store_log *log, struct log_batch *batch,
                           struct log_place *out_place)
 {
     assert(batch->record_count > 0);
-    TRY(make_room(log, record_aligned(batch->bytes.len)));
+    uint64_t len = record_aligned(batch->bytes.len);
+    TRY(make_room(log, len));
     struct record last = encode_records(log, batch);
-    pad(&batch->bytes);
+    pad(log, &batch->bytes);
     TRY(buf_err(&batch->bytes));
     io_reached(log->dir.io, "log.writing");
     TRY(write_at_end(log, buf_str(&batch->bytes)));
     io_reached(log->dir.io, "log.written");
     *out_place = (struct log_place){log->active->id, log->end_offset};
-    __atomic_store_n(&log->end_offset, log->end_offset + batch->bytes.len, __ATOMIC_RELAXED);
+    __atomic_store_n(&log->end_offset, log->end_offset + len, __ATOMIC_RELAXED);
     log->sequence = last.sequence;
     log->chain = last.check;
     return OK;
@@ -469,6 +485,7 @@ enum err store_log_sync(struct store_log *log)
 {
     TRY(io_sync_data(log->dir.io, log->active->fd));
     log->durable = log->sequence;
+    __atomic_add_fetch(&log->active_syncs, 1, __ATOMIC_RELAXED);
     io_reached(log->dir.io, "log.synced");
     return OK;
 }

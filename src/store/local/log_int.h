@@ -32,8 +32,9 @@ struct store_log {
     /* The commit thread's. `active` is changed under the mutex as well. */
     struct segment *active; /* null: the next batch takes the prepared one */
     uint64_t end_offset;
-    uint64_t sequence; /* of the last record that was written */
-    uint64_t durable;  /* of the last record that was synced */
+    uint64_t active_syncs; /* of the active segment */
+    uint64_t sequence;     /* of the last record that was written */
+    uint64_t durable;      /* of the last record that was synced */
     uint32_t chain;
     uint64_t salt; /* random; another one at each start, and when a write failed */
 };

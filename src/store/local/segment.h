@@ -54,10 +54,14 @@ struct segment_dir {
     uint8_t store_id[STORE_ID_SIZE];
 };
 
-/* Makes "<id>.log" of that size with a synced header, name and space; from the file "<reuse_id>.free" when that is not 0. The
- * segment's fd is open, its state PREPARED. */
-enum err segment_create(const struct segment_dir *dir, uint64_t id, uint64_t size,
-                        uint64_t reuse_id, struct segment *out_segment);
+struct segment_plan {
+    uint64_t id, size;
+    uint64_t reuse_id;     /* 0, or of the file "<id>.free" that is to be used */
+    bool is_written_ahead; /* a new file is filled with zeroes: syncs into it are cheaper then */
+};
+/* Makes "<id>.log" with a synced header, name and space. The segment's fd is open, its state PREPARED. */
+enum err segment_create(const struct segment_dir *dir, const struct segment_plan *plan,
+                        struct segment *out_segment);
 
 /* Opens the file and checks its header against id and store; the caller gets the descriptor. */
 enum err segment_open(const struct segment_dir *dir, uint64_t id, int flags,

@@ -499,6 +499,37 @@ static void stale_records_of_a_recycled_file_are_not_taken(void **state)
     assert_int_equal(visited.next, test->appended);
 }
 
+/* How many writes it takes to prepare the next segment: its header, and zeroes. */
+static unsigned writes_to_prepare(struct test_log *test)
+{
+    unsigned before = fault_count(FAULT_WRITE);
+    assert_true(store_log_wants_segment(test->log));
+    assert_ok(store_log_prepare(test->log));
+    return fault_count(FAULT_WRITE) - before;
+}
+
+static void the_next_segment_is_written_ahead_while_syncs_are_small(void **state)
+{
+    struct test_log *test = *state;
+    append_synced(test, 1, 40000);
+    assert_int_equal(writes_to_prepare(test), 2);
+    append_synced(test, 1, 200000);
+    assert_int_equal(writes_to_prepare(test), 1);
+    assert_int_equal(recover(test), 2);
+}
+
+static void segment_that_cannot_be_written_ahead_is_used_as_it_is(void **state)
+{
+    struct test_log *test = *state;
+    append_synced(test, 1, 40000);
+    fault_set(FAULT_WRITE, 0, EINVAL, false);
+    assert_int_equal(writes_to_prepare(test), 2);
+    append_synced(test, 1, 40000);
+    fault_set(FAULT_WRITE, 0, EIO, false);
+    assert_err(store_log_prepare(test->log), ERR_IO);
+    assert_int_equal(recover(test), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -519,6 +550,8 @@ int main(void)
         LOG_TEST(segment_that_cannot_be_made_is_no_harm),
         LOG_TEST(prepared_segment_is_used_after_a_restart),
         LOG_TEST(failure_during_a_start_leaves_no_gap),
+        LOG_TEST(the_next_segment_is_written_ahead_while_syncs_are_small),
+        LOG_TEST(segment_that_cannot_be_written_ahead_is_used_as_it_is),
         LOG_TEST(sealed_end_is_an_end),
         LOG_TEST(stale_records_of_a_recycled_file_are_not_taken),
     };
