@@ -1,14 +1,15 @@
 """Bit rot: single bits of the store are turned while it is stopped. Whatever the server then says must be true or an error:
 wrong bytes, a missing object or a wrong list are faults. Each bit is turned back before the next round."""
 
+import collections
 import os
+import re
 import threading
 
 from oracle_http import Client, Lost
 from oracle_server import Died
 
-FOLDERS = ["extents", "log", "index"]
-FLIPS_A_FOLDER = 4
+FLIPS_A_KIND = 4
 
 
 class Flip:
@@ -35,15 +36,24 @@ class Flip:
         return f"bit {self.bit} of byte {self.offset} of {self.path}"
 
 
-def choose_flips(rng, data, folder):
+def files_by_kind(data):
+    """Names are the same but for their numbers: log/#.log, index/#.sst, index/MANIFEST-#, extents/#/#, limit, and so on."""
+    kinds = collections.defaultdict(list)
+    for at, _, names in os.walk(data):
+        for name in names:
+            path = os.path.join(at, name)
+            if os.path.getsize(path) > 0:
+                kinds[re.sub(r"[0-9a-f]{6,}|(?<=/)[0-9a-f]{2}(?=/)", "#", os.path.relpath(path, data))].append(path)
+    return dict(sorted(kinds.items()))
+
+
+def choose_flips(rng, paths):
     """Where there is something: most of a log file is room for later."""
     flips = []
-    paths = sorted(os.path.join(at, name) for at, _, names in os.walk(os.path.join(data, folder)) for name in names)
-    paths = [path for path in paths if os.path.getsize(path) > 0]
     for _ in range(1000):
-        if len(flips) == FLIPS_A_FOLDER or not paths:
+        if len(flips) == FLIPS_A_KIND or not paths:
             break
-        path = rng.choice(paths)
+        path = rng.choice(sorted(paths))
         offset = rng.randrange(os.path.getsize(path))
         with open(path, "rb") as file:
             file.seek(offset)
@@ -114,8 +124,8 @@ def judge_lists(model, client, faults, notes):
 def damage_round(model, server, rng):
     """The server is stopped, and so is it afterwards. (faults, notes)"""
     faults, notes = [], []
-    for folder in FOLDERS:
-        flips = choose_flips(rng, server.data, folder)
+    for kind in files_by_kind(server.data):
+        flips = choose_flips(rng, files_by_kind(server.data).get(kind, []))
         for flip in flips:
             flip.turn()
         try:
@@ -124,7 +134,7 @@ def damage_round(model, server, rng):
             faults += found + ([f"the damage: {flip}" for flip in flips] if found else [])
             server.stop()
         except Died as died:
-            notes.append(f"{folder}: refused to start: {died}")
+            notes.append(f"{kind}: refused to start: {died}")
         finally:
             server.kill()
             for flip in flips:
