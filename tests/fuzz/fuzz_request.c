@@ -151,6 +151,9 @@ static void settle(struct task *task)
 
 static void hang_up(struct world *world)
 {
+    /* With a reset: else each connection would keep its port for a minute, and they would run out. */
+    struct linger none = {.l_onoff = 1};
+    (void)setsockopt(world->watch.fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
     watch_remove(world->loop, &world->watch);
     (void)close(world->watch.fd);
     world->settle.run = settle;
