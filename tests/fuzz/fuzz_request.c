@@ -151,9 +151,6 @@ static void settle(struct task *task)
 
 static void hang_up(struct world *world)
 {
-    /* With a reset: else each connection would keep its port for a minute, and they would run out. */
-    struct linger none = {.l_onoff = 1};
-    (void)setsockopt(world->watch.fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
     watch_remove(world->loop, &world->watch);
     (void)close(world->watch.fd);
     world->settle.run = settle;
@@ -188,14 +185,24 @@ static void client_ready(struct watch *watch, uint32_t events)
         hang_up(world);
 }
 
+/* A connection that was closed keeps its port for a minute, and ports would run out: so each comes from another address of 127/8. */
+static int connect_from_anywhere(uint16_t port)
+{
+    static uint32_t count;
+    struct sockaddr_in from = {.sin_family = AF_INET,
+                               .sin_addr = {htonl(INADDR_LOOPBACK + ++count % 60000)}};
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    FUZZ_CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&from, sizeof(from)) == 0);
+    FUZZ_CHECK(connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0);
+    return fd;
+}
+
 /* Sends world->out, half closes, and runs the loop until the server has closed. */
 static void speak(struct world *world)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(world->listener.port),
-                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    FUZZ_CHECK(fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
+    int fd = connect_from_anywhere(world->listener.port);
     buf_clear(&world->in);
     world->left = buf_str(&world->out);
     world->watch = (struct watch){.fd = fd, .events = EPOLLIN | EPOLLOUT, .ready = client_ready};
