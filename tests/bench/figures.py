@@ -265,9 +265,9 @@ class Figures:
             printed = subprocess.run(words, check=True, capture_output=True, text=True).stdout
             return Disk(*map(float, printed.split()))
 
-        def put(**more):
+        def put(server=self.pail, **more):
             return self.client.run(
-                self.pail,
+                server,
                 "put",
                 prefix=f"put{next(rounds)}/",
                 objects=100_000_000,
@@ -297,7 +297,19 @@ class Figures:
             note=f"client {median([p.client_cpu_us for p in puts]):.1f} us",
         )
         rate = int(median([p.per_second for p in puts]) / 2)
-        appends, half = alternate(self.mode.rounds, append, lambda: put(rate=rate, warmup="200ms"))
+        # The same load on an engine without a disk: what of the latency is the machine's and the network's.
+        memory = servers.Pail(os.path.join(self.folder, "pail-mem"), self.binary, ["--engine", "mem"])
+        memory.start()
+        try:
+            self.client.make_bucket(memory)
+            appends, half, without = alternate(
+                self.mode.rounds,
+                append,
+                lambda: put(rate=rate, warmup="200ms"),
+                lambda: put(memory, rate=rate, warmup="200ms"),
+            )
+        finally:
+            memory.stop()
         ratios = [one.p99_us / a.sync_p99_us for a, one in zip(appends, half)]
         self.add(
             "PUT 4 KiB at half load, p99 / p99 of fdatasync",
@@ -308,6 +320,12 @@ class Figures:
             f"p99 {median([one.p99_us for one in half]) / 1000:.2f} ms; "
             f"fdatasync {median([a.sync_p50_us for a in appends]) / 1000:.2f} ms, "
             f"{median([a.sync_p99_us for a in appends]) / 1000:.2f} ms",
+        )
+        self.add(
+            f"PUT 4 KiB at {rate:,}/s, engine mem p99",
+            median([one.p99_us for one in without]) / 1000,
+            unit="ms",
+            note=f"p50 {median([one.p50_us for one in without]) / 1000:.2f} ms",
         )
 
     def put_stream(self):

@@ -3,6 +3,7 @@ loopback and ended by their process ids."""
 
 import http.client
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -13,11 +14,12 @@ import process
 ACCESS_KEY = "benchbenchbench"
 SECRET_KEY = "secret-of-the-benchmark-0123456789"
 START_SECONDS = 120
+DESCRIPTORS_MAX = 131072
 
 NGINX_CONF = """
 {user}
 worker_processes {workers};
-worker_rlimit_nofile 65536;
+worker_rlimit_nofile {descriptors};
 daemon off;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log warn;
@@ -31,7 +33,7 @@ http {{
     tcp_nodelay on;
     keepalive_timeout 600s;
     keepalive_requests 1000000000;
-    open_file_cache max=100000 inactive=1h;
+    open_file_cache max={cached} inactive=1h;
     open_file_cache_valid 1h;
     client_body_temp_path {folder}/body;
     default_type application/octet-stream;
@@ -124,10 +126,18 @@ class Nginx(Server):
         conf = os.path.join(self.folder, "nginx.conf")
         # As root its workers would become nobody, who may not see the folder.
         user = "user root;" if os.geteuid() == 0 else ""
+        # With more files cached than it may open it answers 500.
+        descriptors = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], DESCRIPTORS_MAX)
         with open(conf, "w", encoding="utf-8") as file:
             file.write(
                 NGINX_CONF.format(
-                    user=user, workers=os.cpu_count(), folder=self.folder, port=self.port, root=self.root
+                    user=user,
+                    workers=os.cpu_count(),
+                    folder=self.folder,
+                    port=self.port,
+                    root=self.root,
+                    descriptors=descriptors,
+                    cached=descriptors * 3 // 4,
                 )
             )
         return self.spawn(["nginx", "-c", conf, "-e", os.path.join(self.folder, "error.log")])
