@@ -33,9 +33,8 @@ static enum exit_code tell_end(const struct verify_flags *flags, const struct ad
         return count ? EXIT_FAILED : EXIT_UNKNOWN;
     }
     if (!flags->client.is_json && count)
-        (void)printf(
-            "pail: %llu things are damaged; \"pail fsck\" names the objects that are hit\n",
-            (unsigned long long)count);
+        (void)printf("pail: %llu damaged %s found; \"pail fsck\" names the objects that are hit\n",
+                     (unsigned long long)count, count == 1 ? "place was" : "places were");
     else if (!flags->client.is_json)
         (void)printf("pail: everything that is stored is as it was written\n");
     return count ? EXIT_FAILED : EXIT_DONE;

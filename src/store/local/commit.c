@@ -168,11 +168,8 @@ static struct account *account_of(struct accounts *accounts, uint64_t segment)
     for (size_t i = accounts->count; i-- > 0;)
         if (accounts->account[i].segment == segment)
             return &accounts->account[i];
-    if (accounts->count == accounts->capacity) {
-        accounts->capacity = accounts->capacity ? 2 * accounts->capacity : 32;
-        accounts->account =
-            mem_resize(accounts->account, mem_size_mul(accounts->capacity, sizeof(struct account)));
-    }
+    accounts->account =
+        mem_room(accounts->account, accounts->count, &accounts->capacity, sizeof(struct account));
     struct account *account = &accounts->account[accounts->count++];
     *account = (struct account){.segment = segment};
     return account;
