@@ -35,6 +35,8 @@ static void write_engine_metrics(struct admin_call *call, struct buf *out)
         {"pail_engine_log_live_bytes", PROM_GAUGE, "Of the log, what is still referred to.",
          stats.log_live_bytes},
         {"pail_engine_index_bytes", PROM_GAUGE, "Size of the index.", stats.index_bytes},
+        {"pail_engine_index_cached_bytes", PROM_GAUGE, "What of the index is in memory.",
+         stats.index_cached_bytes},
         {"pail_engine_read_only", PROM_GAUGE, "1 after a failed sync: only a restart helps.",
          stats.is_read_only},
         {"pail_disk_free_bytes", PROM_GAUGE, "Free space where the data lies.",
@@ -127,6 +129,7 @@ static void write_engine_info(struct admin_call *call, struct json_writer *w)
     json_u64(w, "log_bytes", stats.log_bytes);
     json_u64(w, "log_live_bytes", stats.log_live_bytes);
     json_u64(w, "index_bytes", stats.index_bytes);
+    json_u64(w, "index_cached_bytes", stats.index_cached_bytes);
     json_u64(w, "disk_free_bytes", stats.disk_free_bytes);
     json_u64(w, "disk_total_bytes", stats.disk_total_bytes);
     json_bool(w, "read_only", stats.is_read_only);

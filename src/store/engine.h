@@ -147,6 +147,7 @@ struct engine_stats {
     uint64_t updates, batches, syncs;   /* since start */
     uint64_t log_bytes, log_live_bytes; /* on disk; of them still referred to */
     uint64_t index_bytes;
+    uint64_t index_cached_bytes; /* of them in memory */
     uint64_t disk_free_bytes, disk_total_bytes;
     bool is_read_only; /* after a failed sync: only a restart helps */
     char read_only_reason[128];

@@ -21,6 +21,7 @@
 enum {
     BLOCK_BYTES = 8 << 10,
     BLOOM_BITS = 10,
+    CACHE_MIN_BYTES = 16 << 20,
     MEMTABLES_MAX = 3,
     OPEN_FILES_MAX = 256,
     INFO_LOG_BYTES = 1 << 20,
@@ -43,6 +44,7 @@ struct index {
     rocksdb_options_t *options;
     rocksdb_block_based_table_options_t *table_options;
     rocksdb_cache_t *cache;
+    size_t cache_bytes; /* at most */
     rocksdb_env_t *env;
     rocksdb_writeoptions_t *write_options;
     rocksdb_readoptions_t *read_newest, *read_newest_nowait;
@@ -176,6 +178,23 @@ static enum err check_room(const char *path, struct fail *fail)
                      : fail_set(fail, err, NULL, "index/ cannot be written: %s", err_fact(err));
 }
 
+uint64_t index_disk_bytes(struct index *index)
+{
+    uint64_t bytes = 0;
+    if (rocksdb_property_int(index->db, "rocksdb.total-sst-files-size", &bytes) != 0)
+        return 0;
+    return bytes;
+}
+
+/* Blocks of files that are gone stay in the cache until others push them out. So it is no larger than what there is to keep, and a
+ * small index that is often rewritten does not fill it. */
+static void fit_cache(struct index *index)
+{
+    uint64_t wanted = CACHE_MIN_BYTES + index_disk_bytes(index) / 4 * 5;
+    rocksdb_cache_set_capacity(index->cache,
+                               wanted < index->cache_bytes ? wanted : index->cache_bytes);
+}
+
 enum err index_open(const struct index_options *options, struct index **out_index,
                     struct fail *fail)
 {
@@ -183,6 +202,7 @@ enum err index_open(const struct index_options *options, struct index **out_inde
     struct index *index = mem_new(struct index);
     index->env = make_env();
     index->cache = rocksdb_cache_create_lru(options->cache_bytes);
+    index->cache_bytes = options->cache_bytes;
     index->table_options = make_table_options(index->cache);
     index->options = rocksdb_options_create();
     rocksdb_options_set_env(index->options, index->env);
@@ -199,6 +219,7 @@ enum err index_open(const struct index_options *options, struct index **out_inde
         index_close(index);
         return err;
     }
+    fit_cache(index);
     *out_index = index;
     return OK;
 }
@@ -235,15 +256,13 @@ enum err index_flush(struct index *index)
     rocksdb_flushoptions_set_wait(options, 1);
     rocksdb_flush(index->db, options, &message);
     rocksdb_flushoptions_destroy(options);
+    fit_cache(index);
     return translate(message, NULL);
 }
 
-uint64_t index_disk_bytes(struct index *index)
+uint64_t index_cached_bytes(struct index *index)
 {
-    uint64_t bytes = 0;
-    if (rocksdb_property_int(index->db, "rocksdb.total-sst-files-size", &bytes) != 0)
-        return 0;
-    return bytes;
+    return rocksdb_cache_get_usage(index->cache);
 }
 
 /* ---- Views and single entries ---- */

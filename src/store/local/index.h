@@ -14,7 +14,7 @@ struct index;
 
 struct index_options {
     const char *path;   /* of the folder; made when it does not exist */
-    size_t cache_bytes; /* of blocks that were read */
+    size_t cache_bytes; /* of blocks that were read, at most */
     size_t
         memtable_bytes; /* of entries that are not on disk; up to three times as much while they are written */
 };
@@ -29,6 +29,7 @@ enum err index_destroy(const char *path, struct fail *fail);
 /* What was written so far is on stable storage when it returns. Worker. */
 enum err index_flush(struct index *index);
 uint64_t index_disk_bytes(struct index *index);
+uint64_t index_cached_bytes(struct index *index); /* in memory, of what is on disk */
 
 /* ---- Reading. Errors: ERR_WOULD_BLOCK (with VIEW_NOWAIT), ERR_CORRUPT, ERR_IO ---- */
 

@@ -63,6 +63,7 @@ static void stats(struct engine *base, struct engine_stats *out_stats)
         .batches = __atomic_load_n(&engine->batch_count, __ATOMIC_RELAXED),
         .syncs = __atomic_load_n(&engine->sync_count, __ATOMIC_RELAXED),
         .index_bytes = index_disk_bytes(engine->index),
+        .index_cached_bytes = index_cached_bytes(engine->index),
     };
     struct log_figures figures = {0};
     while (store_log_next_segment(engine->log, figures.id, &figures)) {

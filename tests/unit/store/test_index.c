@@ -84,6 +84,46 @@ static void a_file_that_is_not_open_is_no_empty_entry(void **state)
     assert_true(blocked > 0);
 }
 
+enum {
+    ENTRIES_COUNT = 10000,
+    ENTRY_BYTES = 1000,
+    REWRITES_COUNT = 30,
+};
+
+/* Puts every entry anew, and reads each once it is on disk. */
+static void rewrite_all(struct index *index, char fill)
+{
+    char space[20], value[ENTRY_BYTES];
+    memset(value, fill, sizeof(value));
+    struct index_batch *batch = index_batch_new();
+    for (int i = 0; i < ENTRIES_COUNT; i++)
+        index_batch_put(batch, key_of(space, sizeof(space), i), str_of(value, sizeof(value)));
+    assert_int_equal(index_write(index, batch), OK);
+    index_batch_free(batch);
+    assert_int_equal(index_flush(index), OK);
+    for (int i = 0; i < ENTRIES_COUNT; i++) {
+        struct index_pin pin;
+        assert_int_equal(index_get(index, NULL, key_of(space, sizeof(space), i), 0, &pin), OK);
+        assert_int_equal(pin.value.ptr[0], fill);
+        index_pin_release(&pin);
+    }
+}
+
+/* An index of 10 MB that is written thirty times: blocks of files that are gone must not fill a cache of 250. */
+static void the_cache_is_no_larger_than_the_index(void **state)
+{
+    (void)state;
+    struct index_options options = {
+        .path = path, .cache_bytes = 250 << 20, .memtable_bytes = 64 << 20};
+    struct index *index;
+    assert_int_equal(index_destroy(path, NULL), OK);
+    assert_int_equal(index_open(&options, &index, NULL), OK);
+    for (int i = 0; i < REWRITES_COUNT; i++)
+        rewrite_all(index, (char)('a' + i));
+    assert_in_range(index_cached_bytes(index), 1, 100 << 20);
+    index_close(index);
+}
+
 int main(void)
 {
     char folder[TEST_PATH_MAX];
@@ -91,6 +131,7 @@ int main(void)
     (void)snprintf(path, sizeof(path), "%s/index", folder);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_that_is_not_open_is_no_empty_entry),
+        cmocka_unit_test(the_cache_is_no_larger_than_the_index),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     remove_folder(folder);
