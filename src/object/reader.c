@@ -53,16 +53,29 @@ static void piece_close(struct obj_reader *reader)
     extent_close(mem_take(&reader->extent_reader));
 }
 
-/* Opens the extent of reader->piece. A row or file that is gone was let go of longer ago than
- * the grace. */
+/* An extent that is not there: dropped since `tx` began, or lost, if the newest state still has its row. */
+static enum err why_missing(struct obj_reader *reader, enum view_flags flags)
+{
+    struct tx *tx;
+    struct extent_row row = {.id = reader->piece.extent_id};
+    TRY(view_begin(reader->options.store->engine, flags, &tx));
+    enum err err = row_get(tx, TABLE_extent, &row, reader->piece_arena);
+    view_end(tx);
+    if (err == OK)
+        return ERR_CORRUPT;
+    return err == ERR_NOT_FOUND ? ERR_RETRY : err;
+}
+
+/* Opens the extent of reader->piece. A row that is gone was let go of longer ago than the grace. */
 static enum err piece_open_extent(struct obj_reader *reader, struct tx *tx, enum view_flags flags)
 {
     reader->extent = (struct extent_row){.id = reader->piece.extent_id};
     enum err err = row_get(tx, TABLE_extent, &reader->extent, reader->piece_arena);
-    if (err == OK)
-        err = extent_open(reader->options.store->engine, &reader->extent, flags,
-                          &reader->extent_reader);
-    return err == ERR_NOT_FOUND ? ERR_RETRY : err;
+    if (err != OK)
+        return err == ERR_NOT_FOUND ? ERR_RETRY : err;
+    err =
+        extent_open(reader->options.store->engine, &reader->extent, flags, &reader->extent_reader);
+    return err == ERR_NOT_FOUND ? why_missing(reader, flags) : err;
 }
 
 static enum err piece_open(struct obj_reader *reader, struct tx *tx, enum view_flags flags)

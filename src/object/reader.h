@@ -18,8 +18,8 @@ struct obj_reader_options {
 
 /* Inside the view that found the row. Opens the extent, or loads the inline bytes, so that a
  * deletion that comes later does no harm. ERR_WOULD_BLOCK with VIEW_NOWAIT; ERR_RETRY when the
- * body was let go a while ago and the row must be looked up again. May be run on a worker, as
- * long as the loop leaves the arena alone. */
+ * body was let go a while ago and the row must be looked up again; ERR_CORRUPT when the body is
+ * lost. May be run on a worker, as long as the loop leaves the arena alone. */
 enum err obj_reader_open(struct tx *tx, enum view_flags flags,
                          const struct obj_reader_options *options, struct obj_reader **out_reader);
 

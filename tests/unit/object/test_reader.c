@@ -200,6 +200,30 @@ static void test_row_of_the_past(void **state)
     check_budget_is_free(client->store);
 }
 
+/* An extent that is gone while its row is there is damage, for which asking again does not help. */
+static void test_lost_extent(void **state)
+{
+    struct world *world = *state;
+    struct client *client = &world->client;
+    struct engine *engine = subject_engine(world->subject); /* beneath what watches the store */
+    static const size_t part_size[] = {PART, 9};
+    (void)put_parts(client, part_size, COUNT_OF(part_size));
+    assert_ok(put_bytes(client, PHOTOS, STR("photo"), bytes_of(client->arena, 1, MIB)));
+    struct tx *tx;
+    struct cursor *cursor;
+    struct extent_row extent = {0};
+    assert_ok(view_begin(engine, VIEW_WAIT, &tx));
+    assert_ok(cursor_open(tx, TABLE_extent, &extent, 0, &cursor));
+    while (cursor_next(cursor, &extent) == OK)
+        assert_ok(extent_drop(engine, extent.id));
+    cursor_close(cursor);
+    view_end(tx);
+    struct session session;
+    assert_err(session_open(&session, client, STR("photo")), ERR_CORRUPT);
+    assert_err(session_open(&session, client, STR("film")), ERR_CORRUPT);
+    check_budget_is_free(client->store);
+}
+
 /* ---- Closed early ---- */
 
 static void test_closed_at_any_time(void **state)
@@ -486,6 +510,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_deleted_meanwhile, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_row_of_the_past, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(test_lost_extent, world_setup, world_teardown),
         cmocka_unit_test(test_closed_at_any_time),
         cmocka_unit_test_setup_teardown(test_parked, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_damaged_while_parked, world_setup, world_teardown),
