@@ -107,6 +107,21 @@ void bucket_delete_start(struct bucket_delete *del)
     obj_op_start(&del->op, UPDATE_FREES, delete_apply);
 }
 
+static enum err set_versioning_apply(struct update *update, struct tx *tx)
+{
+    struct bucket_set_versioning *set =
+        container_of(update, struct bucket_set_versioning, op.update);
+    struct bucket_row row;
+    TRY(op_bucket_get(&set->op, tx, set->name, &row));
+    row.versioning = set->versioning;
+    return row_put(tx, TABLE_bucket, &row);
+}
+
+void bucket_set_versioning_start(struct bucket_set_versioning *set)
+{
+    obj_op_start(&set->op, 0, set_versioning_apply);
+}
+
 enum err bucket_list(struct tx *tx, const struct bucket_list_args *args, struct arena *arena,
                      struct bucket_entry **out_entry, size_t *out_count, bool *out_is_truncated)
 {

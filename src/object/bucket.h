@@ -23,6 +23,14 @@ struct bucket_delete {
  * garbage. */
 void bucket_delete_start(struct bucket_delete *del);
 
+/* Versioning once enabled is never off again, only suspended. */
+struct bucket_set_versioning {
+    struct obj_op op;
+    str name;
+    enum versioning versioning; /* ENABLED or SUSPENDED */
+};
+void bucket_set_versioning_start(struct bucket_set_versioning *set);
+
 struct bucket_list_args {
     str owner;
     str prefix;

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "object/object.h"
 #include "object/store_int.h"
+#include "object/version.h"
 
 struct completion {
     struct upload_complete *args;
@@ -203,7 +204,7 @@ static enum err current_find(struct tx *tx, const struct bucket_row *bucket, str
                              struct arena *arena, struct object_row *row,
                              struct object_row **out_current)
 {
-    enum err err = object_find(tx, bucket->id, key, (str){0}, arena, row);
+    enum err err = object_find(tx, bucket, key, (str){0}, arena, row);
     if (err != OK && err != ERR_NO_SUCH_KEY)
         return err;
     *out_current = err == OK ? row : NULL;
@@ -237,7 +238,7 @@ static enum err complete_apply(struct update *update, struct tx *tx)
     row.upload_id = upload_id_format(args->upload_id, id);
     TRY(manifest_make(&c, &row));
     TRY(upload_end(&c, bucket.id));
-    TRY(object_replace(tx, &bucket, current, &row, c.arena));
+    TRY(version_add(tx, &bucket, current, &row, c.arena));
     args->row = row;
     return OK;
 }

@@ -27,6 +27,23 @@ struct list_result {
 enum err object_list(struct tx *tx, const struct list_args *args, struct list_visitor *visitor,
                      struct arena *arena, struct list_result *out_result);
 
+/* The same over all versions: for each key newest first, delete markers too. args->after is a key
+ * all of whose versions are skipped, unless after_version names one: then only those up to it
+ * are. */
+struct version_visitor {
+    enum err (*entry)(struct version_visitor *visitor, str key_or_prefix,
+                      const struct object_row *row, bool is_latest);
+};
+struct version_list_result {
+    bool is_truncated;
+    str last; /* the last entry shown: a key or a common prefix; in the arena */
+    str last_version; /* its version-id-marker (object/version.h); empty for a prefix */
+    size_t count;
+};
+enum err object_version_list(struct tx *tx, const struct list_args *args, str after_version,
+                             struct version_visitor *visitor, struct arena *arena,
+                             struct version_list_result *out_result);
+
 /* Where a walk begins: at the prefix, or behind `after`, and behind all keys of `after` when
  * that is, or lies under, a common prefix. False when no key can follow. In the arena, or
  * borrowed from the arguments. */

@@ -7,26 +7,13 @@
 #include "base/mem.h"
 #include "object/reader.h"
 #include "object/store_int.h"
+#include "object/version.h"
 
 /* ---- Reading ---- */
 
 enum err bucket_find(struct tx *tx, str name, struct arena *arena, struct bucket_row *out_row)
 {
     return bucket_get(tx, name, arena, out_row);
-}
-
-enum err object_find(struct tx *tx, uint64_t bucket_id, str key, str version_id,
-                     struct arena *arena, struct object_row *out_row)
-{
-    if (version_id.len > 0 && !str_eq(version_id, STR("null")))
-        return ERR_NO_SUCH_VERSION;
-    struct object_row row = {.bucket_id = bucket_id, .key = key};
-    enum err err = row_get(tx, TABLE_object, &row, arena);
-    if (err == ERR_NOT_FOUND)
-        return version_id.len > 0 ? ERR_NO_SUCH_VERSION : ERR_NO_SUCH_KEY;
-    TRY(err);
-    *out_row = row;
-    return OK;
 }
 
 static enum err whole_as_part(const struct object_row *row, uint64_t number,
@@ -121,26 +108,6 @@ static enum err current_get(struct tx *tx, uint64_t bucket_id, str key, struct a
     return OK;
 }
 
-enum err object_replace(struct tx *tx, const struct bucket_row *bucket,
-                        const struct object_row *current, struct object_row *row,
-                        struct arena *arena)
-{
-    int64_t now_us = clock_real_us();
-    row->bucket_id = bucket->id;
-    row->sequence = (uint64_t)now_us;
-    if (current != NULL && row->sequence <= current->sequence)
-        row->sequence = current->sequence + 1;
-    row->modified_ms = (uint64_t)(now_us / 1000);
-    struct usage_change change = {.object_count = 1, .object_bytes = (int64_t)row->size};
-    if (current != NULL) {
-        TRY(version_body_let_go(tx, current, arena));
-        change.object_count = 0;
-        change.object_bytes -= (int64_t)current->size;
-    }
-    TRY(row_put(tx, TABLE_object, row));
-    return usage_add(tx, bucket->id, &change, arena);
-}
-
 /* The body's place in the row; an extent's row comes into the catalogue here, with its first
  * reference. */
 static enum err body_place(struct tx *tx, const struct body *body, struct object_row *row)
@@ -165,7 +132,7 @@ static enum err put_apply(struct update *update, struct tx *tx)
     TRY(current_get(tx, bucket.id, put->row.key, arena, &row, &current));
     TRY(conditions_check_write(&put->conditions, current));
     TRY(body_place(tx, put->body, &put->row));
-    return object_replace(tx, &bucket, current, &put->row, arena);
+    return version_add(tx, &bucket, current, &put->row, arena);
 }
 
 void object_put_start(struct object_put *put)
@@ -189,22 +156,56 @@ static enum err delete_conditions(const struct object_delete_entry *entry,
     return OK;
 }
 
-static enum err delete_one(struct tx *tx, const struct bucket_row *bucket,
-                           const struct object_delete_entry *entry, struct arena *arena)
+/* Without versions the object goes; with them it is hidden behind a delete marker. */
+static enum err delete_current(struct object_delete *del, struct tx *tx,
+                               const struct bucket_row *bucket, struct object_delete_entry *entry)
 {
+    struct arena *arena = del->op.arena;
     struct object_row row, *current;
-    if (entry->key.len > KEY_MAX_BYTES)
-        return ERR_KEY_TOO_LONG;
     TRY(current_get(tx, bucket->id, entry->key, arena, &row, &current));
     TRY(delete_conditions(entry, current));
-    /* A version that does not exist is deleted already. */
-    if (current == NULL || (entry->version_id.len > 0 && !str_eq(entry->version_id, STR("null"))))
+    if (bucket->versioning != VERSIONING_NEVER) {
+        struct object_row marker = {
+            .key = entry->key, .flags = VERSION_IS_DELETE_MARKER, .owner = del->owner};
+        TRY(version_add(tx, bucket, current, &marker, arena));
+        entry->made_marker = true;
+        entry->deleted_version_id = version_id_shown(marker.version_id);
+        return OK;
+    }
+    if (current == NULL)
         return OK;
     TRY(version_body_let_go(tx, current, arena));
     TRY(row_delete(tx, TABLE_object, current));
     const struct usage_change change = {.object_count = -1,
                                         .object_bytes = -(int64_t)current->size};
     return usage_add(tx, bucket->id, &change, arena);
+}
+
+static enum err delete_version(struct tx *tx, const struct bucket_row *bucket,
+                               struct object_delete_entry *entry, struct arena *arena)
+{
+    struct object_row row;
+    enum err err = object_find(tx, bucket, entry->key, entry->version_id, arena, &row);
+    bool is_there = err == OK || err == ERR_IS_DELETE_MARKER;
+    if (!is_there && err != ERR_NO_SUCH_VERSION)
+        return err;
+    TRY(delete_conditions(entry, is_there ? &row : NULL));
+    entry->deleted_version_id = entry->version_id;
+    if (!is_there)
+        return OK; /* it is deleted already */
+    entry->removed_marker = is_delete_marker(&row);
+    return version_remove(tx, bucket, &row, arena);
+}
+
+static enum err delete_one(struct object_delete *del, struct tx *tx,
+                           const struct bucket_row *bucket, struct object_delete_entry *entry)
+{
+    entry->made_marker = entry->removed_marker = false;
+    entry->deleted_version_id = (str){0};
+    if (entry->key.len > KEY_MAX_BYTES)
+        return ERR_KEY_TOO_LONG;
+    return entry->version_id.len > 0 ? delete_version(tx, bucket, entry, del->op.arena)
+                                     : delete_current(del, tx, bucket, entry);
 }
 
 /* Refusals belong to one entry; anything else is the whole update's failure. */
@@ -214,23 +215,57 @@ static bool is_refusal(enum err err)
            err == ERR_KEY_TOO_LONG;
 }
 
+/* Entries of one update where versions are kept: each may move a small body from one table to the
+ * other, and all must fit UPDATE_BYTES_MAX. */
+enum { DELETE_STEP_COUNT = 16 };
+
 static enum err delete_apply(struct update *update, struct tx *tx)
 {
     struct object_delete *del = container_of(update, struct object_delete, op.update);
     struct bucket_row bucket;
     TRY(op_bucket_get(&del->op, tx, del->bucket, &bucket));
-    for (size_t i = 0; i < del->count; i++) {
+    size_t step = bucket.versioning == VERSIONING_NEVER ? del->count : DELETE_STEP_COUNT;
+    size_t end = del->count - del->first < step ? del->count : del->first + step;
+    for (size_t i = del->first; i < end; i++) {
         struct object_delete_entry *entry = &del->entry[i];
-        entry->result = delete_one(tx, &bucket, entry, del->op.arena);
+        entry->result = delete_one(del, tx, &bucket, entry);
         if (entry->result != OK && !is_refusal(entry->result))
             return entry->result;
     }
+    del->end = end;
     return OK;
+}
+
+static void delete_submit(struct object_delete *del);
+
+/* What a step has deleted stays deleted, whatever comes of the others: each entry stands for
+ * itself. */
+static void delete_done(struct update *update, enum err result)
+{
+    struct object_delete *del = container_of(update, struct object_delete, op.update);
+    if (result != OK || del->end == del->count) {
+        del->op.done(&del->op, result);
+        return;
+    }
+    del->first = del->end;
+    delete_submit(del);
+}
+
+/* A marker frees nothing, so it has no claim on the space that is kept back for deletions. */
+static void delete_submit(struct object_delete *del)
+{
+    enum update_flags flags = UPDATE_FREES;
+    for (size_t i = del->first; i < del->count; i++)
+        if (del->makes_markers && del->entry[i].version_id.len == 0)
+            flags = 0;
+    del->op.update = (struct update){.flags = flags, .apply = delete_apply, .done = delete_done};
+    catalog_update(del->op.store->engine, &del->op.update);
 }
 
 void object_delete_start(struct object_delete *del)
 {
-    obj_op_start(&del->op, UPDATE_FREES, delete_apply);
+    del->first = 0;
+    delete_submit(del);
 }
 
 /* ---- Copy ---- */
@@ -280,7 +315,7 @@ static enum err copy_source_get(struct object_copy *copy, struct tx *tx)
 {
     struct bucket_row bucket;
     TRY(bucket_get_same(tx, copy->source_bucket, copy->source_bucket_id, copy->op.arena, &bucket));
-    TRY(object_find(tx, bucket.id, copy->source_key, copy->source_version_id, copy->op.arena,
+    TRY(object_find(tx, &bucket, copy->source_key, copy->source_version_id, copy->op.arena,
                     &copy->source));
     if (copy->expected_sequence != 0 && copy->source.sequence != copy->expected_sequence)
         return ERR_RETRY;
@@ -308,7 +343,7 @@ static enum err copy_apply(struct update *update, struct tx *tx)
     copy_checksum(copy, &copy->row);
     /* Held before the old version is let go: it may be the same body. */
     TRY(version_body_hold(tx, &copy->source, arena));
-    return object_replace(tx, &bucket, current, &copy->row, arena);
+    return version_add(tx, &bucket, current, &copy->row, arena);
 }
 
 void object_copy_start(struct object_copy *copy)
@@ -352,7 +387,7 @@ static enum err checksum_find(struct object_checksum *sum, struct tx *tx)
     const struct object_checksum_args *args = &sum->args;
     struct bucket_row bucket;
     TRY(bucket_get(tx, args->bucket, sum->arena, &bucket));
-    TRY(object_find(tx, bucket.id, args->key, args->version_id, sum->arena, &sum->row));
+    TRY(object_find(tx, &bucket, args->key, args->version_id, sum->arena, &sum->row));
     uint64_t length = args->length > 0 ? args->length : sum->row.size;
     if (length == 0)
         return OK;

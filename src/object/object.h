@@ -1,5 +1,5 @@
-/* Objects: lookup, put, delete, copy. Versioning is not served yet: every version is the null
- * version. */
+/* Objects: parts, put, delete, copy. Which versions a key has, and how one is found:
+ * object/version.h. */
 #pragma once
 
 #include "object/body.h"
@@ -10,10 +10,6 @@
 
 /* Inside a view. ERR_NO_SUCH_BUCKET. */
 enum err bucket_find(struct tx *tx, str name, struct arena *arena, struct bucket_row *out_row);
-/* The current version, or the one named (version_id "null"; empty: the current one).
- * ERR_NO_SUCH_KEY, ERR_NO_SUCH_VERSION. */
-enum err object_find(struct tx *tx, uint64_t bucket_id, str key, str version_id,
-                     struct arena *arena, struct object_row *out_row);
 /* The part of a multipart object that partNumber asks for. For any other object, number 1 is the
  * whole. ERR_BAD_PART_NUMBER. */
 struct object_part {
@@ -41,7 +37,8 @@ struct object_put {
 };
 void object_put_start(struct object_put *put);
 
-/* Deletes one object, or many (each on its own: one failure does not undo the others). */
+/* Deletes one object, or many (each on its own: one failure does not undo the others). Without a
+ * version id an object of a bucket that has versions is hidden by a delete marker. */
 struct object_delete_entry {
     str key, version_id;
     struct conditions conditions;
@@ -49,12 +46,18 @@ struct object_delete_entry {
     int64_t if_modified_ms; /* 0: no condition; seconds matter */
     enum err
         result; /* out: OK, ERR_PRECONDITION_FAILED, ERR_NO_SUCH_KEY (a condition on nothing), ERR_KEY_TOO_LONG */
+    bool made_marker;       /* out: deleted_version_id is the new marker's */
+    bool removed_marker;    /* out: the version that was named was a marker */
+    str deleted_version_id; /* out: as clients see it; empty when there is nothing to tell */
 };
 struct object_delete {
     struct obj_op op;
     str bucket;
+    str owner;          /* of delete markers */
+    bool makes_markers; /* the bucket had versions when it was looked at */
     struct object_delete_entry *entry;
     size_t count;
+    size_t first, end; /* the operation's own: the entries of the step under way */
 };
 void object_delete_start(struct object_delete *del);
 
@@ -102,9 +105,3 @@ struct object_checksum *object_checksum_new(struct store *store,
 /* The next step. OK: row and checksum are there. ERR_WOULD_BLOCK: more is to be done, call
  * again. */
 enum err object_checksum_step(struct object_checksum *sum);
-
-/* For src/object's own use: puts the row as the key's current version, letting go of the one
- * before. */
-enum err object_replace(struct tx *tx, const struct bucket_row *bucket,
-                        const struct object_row *current, struct object_row *row,
-                        struct arena *arena);

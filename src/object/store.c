@@ -110,9 +110,11 @@ enum err bucket_get_same(struct tx *tx, str name, uint64_t id, struct arena *are
     return OK;
 }
 
-enum err op_bucket_get(const struct obj_op *op, struct tx *tx, str name, struct bucket_row *out_row)
+enum err op_bucket_get(struct obj_op *op, struct tx *tx, str name, struct bucket_row *out_row)
 {
-    return bucket_get_same(tx, name, op->bucket_id, op->arena, out_row);
+    TRY(bucket_get_same(tx, name, op->bucket_id, op->arena, out_row));
+    op->versioning = (enum versioning)out_row->versioning;
+    return OK;
 }
 
 enum err usage_add(struct tx *tx, uint64_t bucket_id, const struct usage_change *change,

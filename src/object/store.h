@@ -38,6 +38,7 @@ struct obj_op {
     uint64_t
         bucket_id; /* the bucket that was looked at when the request was authorised: one of the same name that was
                            made since is another, and answers ERR_NO_SUCH_BUCKET. 0: any of that name */
+    enum versioning versioning; /* out: of the bucket that was changed */
     struct fail fail;
     void (*done)(struct obj_op *op, enum err result);
     void *context; /* the caller's */

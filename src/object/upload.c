@@ -7,6 +7,7 @@
 #include "object/list.h"
 #include "object/object.h"
 #include "object/store_int.h"
+#include "object/version.h"
 
 enum err upload_id_parse(str text, uint64_t *out_id)
 {
@@ -164,7 +165,7 @@ static enum err part_copy_source(struct upload_part_copy *copy, struct tx *tx)
 {
     struct bucket_row bucket;
     TRY(bucket_get_same(tx, copy->source_bucket, copy->source_bucket_id, copy->op.arena, &bucket));
-    TRY(object_find(tx, bucket.id, copy->source_key, copy->source_version_id, copy->op.arena,
+    TRY(object_find(tx, &bucket, copy->source_key, copy->source_version_id, copy->op.arena,
                     &copy->source));
     if (copy->expected_sequence != 0 && copy->expected_sequence != copy->source.sequence)
         return ERR_RETRY;
@@ -237,7 +238,7 @@ static enum err inline_bytes(struct store *store, struct upload_part_copy *copy,
     TRY(view_begin(store->engine, VIEW_WAIT, &tx));
     enum err err = bucket_get(tx, copy->source_bucket, arena, &bucket);
     if (err == OK)
-        err = object_find(tx, bucket.id, copy->source_key, copy->source_version_id, arena, row);
+        err = object_find(tx, &bucket, copy->source_key, copy->source_version_id, arena, row);
     if (err == OK) {
         char *bytes = arena_alloc(arena, row->body.length);
         err = blob_read(tx, &row->body, bytes);

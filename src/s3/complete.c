@@ -169,7 +169,8 @@ static str location(struct s3_call *call)
 
 static void complete_reply(struct s3_call *call)
 {
-    const struct object_row *row = &((struct upload_complete *)call->state)->row;
+    const struct upload_complete *complete = call->state;
+    const struct object_row *row = &complete->row;
     struct s3_xml *xml = s3_xml_begin(call, "CompleteMultipartUploadResult");
     struct xml_writer *w = &xml->w;
     xml_text(w, "Location", location(call));
@@ -181,7 +182,9 @@ static void complete_reply(struct s3_call *call)
                  s3_checksum_text(call->arena, row));
         xml_text(w, "ChecksumType", str_from(s3_checksum_type_name(row->checksum_type)));
     }
-    s3_xml_send(call, xml);
+    s3_xml_finish(call, xml);
+    s3_reply_version(call, complete->op.versioning, row->version_id);
+    http_reply_send(call->x);
 }
 
 static enum err complete_failed(struct s3_call *call, enum err err)

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "codec/url.h"
 #include "object/object.h"
+#include "object/version.h"
 #include "s3/handlers.h"
 #include "s3/headers.h"
 #include "s3/reply.h"
@@ -30,6 +31,8 @@ enum err s3_copy_source_parse(struct s3_call *call, struct copy_source *out)
             "Invalid copy source object key: it must be bucket/key, percent-encoded", raw);
     if (key.len > KEY_MAX_BYTES)
         return ERR_KEY_TOO_LONG;
+    if (version.len > 0 && !version_id_is_known_form(version))
+        return s3_bad_argument(call, "x-amz-copy-source", "Invalid version id specified", version);
     out->bucket = bucket;
     out->key = key;
     out->version_id = version;
@@ -55,7 +58,21 @@ enum err s3_copy_source_find(struct s3_call *call, struct tx *tx, struct copy_so
     if (expected_owner.len > 0 && !str_eq(expected_owner, bucket.owner))
         return ERR_ACCESS_DENIED;
     source->bucket_id = bucket.id;
-    return object_find(tx, bucket.id, source->key, source->version_id, call->arena, out_row);
+    source->versioning = bucket.versioning;
+    enum err err = object_find(tx, &bucket, source->key, source->version_id, call->arena, out_row);
+    if (err == ERR_IS_DELETE_MARKER)
+        return fail_set(&call->fail, ERR_BAD_REQUEST, "x-amz-copy-source",
+                        "The source of a copy request may not specifically refer to a delete "
+                        "marker by version id.");
+    return err;
+}
+
+void s3_copy_source_reply(struct s3_call *call, const struct copy_source *source,
+                          const struct object_row *row)
+{
+    if (source->versioning != VERSIONING_NEVER)
+        http_reply_header(call->x, "x-amz-copy-source-version-id",
+                          version_id_shown(row->version_id));
 }
 
 /* ---- CopyObject ---- */
@@ -171,7 +188,8 @@ static void copy_start(struct s3_call *call)
 
 static void copy_reply(struct s3_call *call)
 {
-    const struct object_row *row = &((struct copy *)call->state)->op.row;
+    const struct copy *copy = call->state;
+    const struct object_row *row = &copy->op.row;
     struct s3_xml *xml = s3_xml_begin(call, "CopyObjectResult");
     struct xml_writer *w = &xml->w;
     xml_text(w, "ETag", s3_etag_quoted(call->arena, row->md5, row->part_count));
@@ -181,7 +199,10 @@ static void copy_reply(struct s3_call *call)
         xml_text(w, s3_checksum_element((enum checksum_kind)row->checksum_kind),
                  s3_checksum_text(call->arena, row));
     }
-    s3_xml_send(call, xml);
+    s3_xml_finish(call, xml);
+    s3_reply_version(call, copy->op.op.versioning, row->version_id);
+    s3_copy_source_reply(call, &copy->source, &copy->op.source);
+    http_reply_send(call->x);
 }
 
 const struct s3_handler handle_copy_object = {

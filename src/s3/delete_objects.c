@@ -65,6 +65,8 @@ static enum err delete_read(struct s3_call *call, enum view_flags flags)
     call->state = many;
     many->del.op = s3_call_op(call);
     many->del.bucket = call->bucket;
+    many->del.owner = s3_call_owner(call);
+    many->del.makes_markers = call->bucket_row.versioning != VERSIONING_NEVER;
     if (call->content.len == 0)
         return ERR_MISSING_BODY;
     return document_parse(call, many);
@@ -85,6 +87,10 @@ static void write_entry(struct xml_writer *w, const struct object_delete_entry *
     xml_text(w, "Key", entry->key);
     if (entry->version_id.len > 0)
         xml_text(w, "VersionId", entry->version_id);
+    if (entry->result == OK && (entry->made_marker || entry->removed_marker)) {
+        xml_bool(w, "DeleteMarker", true);
+        xml_text(w, "DeleteMarkerVersionId", entry->deleted_version_id);
+    }
     if (entry->result != OK) {
         xml_text(w, "Code", str_from(s3_error_code(entry->result)));
         xml_text(w, "Message", str_from(s3_error_message(entry->result)));

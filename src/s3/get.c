@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "object/object.h"
 #include "object/reader.h"
+#include "object/version.h"
 #include "s3/arguments.h"
 #include "s3/handlers.h"
 #include "s3/headers.h"
@@ -38,13 +39,13 @@ enum err s3_part_number_parse(struct s3_call *call, uint64_t *out)
     return OK;
 }
 
-/* versionId: "null", or absent. Anything else cannot be one of ours. */
+/* versionId: absent, "null", or of the form that ours have. */
 enum err s3_version_id_check(struct s3_call *call, str version_id)
 {
     if (version_id.len == 0 && s3_has_query(call, "versionId"))
         return s3_bad_argument(call, "versionId", "Version id cannot be the empty string",
                                version_id);
-    if (version_id.len > 0 && !str_eq(version_id, STR("null")))
+    if (version_id.len > 0 && !version_id_is_known_form(version_id))
         return s3_bad_argument(call, "versionId", "Invalid version id specified", version_id);
     return OK;
 }
@@ -155,11 +156,20 @@ static enum err open_reader(struct get *get, struct tx *tx, enum view_flags flag
     return obj_reader_open(tx, flags, &options, &get->reader);
 }
 
+enum err s3_object_find(struct s3_call *call, struct tx *tx, struct object_row *out_row)
+{
+    call->delete_marker = NULL;
+    enum err err = object_find(tx, &call->bucket_row, call->key, s3_query(call, "versionId"),
+                               call->arena, out_row);
+    if (err != OK && is_delete_marker(out_row))
+        call->delete_marker = out_row;
+    return err;
+}
+
 static enum err look_up(struct get *get, struct tx *tx, enum view_flags flags)
 {
     struct s3_call *call = get->call;
-    TRY(object_find(tx, call->bucket_row.id, call->key, s3_query(call, "versionId"), call->arena,
-                    &get->row));
+    TRY(s3_object_find(call, tx, &get->row));
     get->verdict = conditions_check_read(&get->conditions, &get->row);
     if (get->verdict == OK) {
         enum err err = resolve_range(get, tx);
@@ -346,8 +356,7 @@ static enum err attributes_read(struct s3_call *call, enum view_flags flags)
     struct attributes *attributes = call->state;
     struct tx *tx;
     TRY(view_begin(store_engine(call->s3->options.store), flags, &tx));
-    enum err err = object_find(tx, call->bucket_row.id, call->key, s3_query(call, "versionId"),
-                               call->arena, &attributes->row);
+    enum err err = s3_object_find(call, tx, &attributes->row);
     if (err == OK && attributes->row.manifest_id != 0 && (attributes->wanted & WANT_PARTS) != 0)
         err = object_part_list(tx, &attributes->row, attributes->marker, attributes->max_parts,
                                call->arena, &attributes->part, &attributes->part_count,
@@ -417,6 +426,7 @@ static void attributes_reply(struct s3_call *call)
         xml_u64(w, "ObjectSize", row->size);
     s3_xml_finish(call, xml);
     http_reply_header(call->x, "Last-Modified", clock_format_http((int64_t)row->modified_ms, time));
+    s3_reply_version(call, call->bucket_row.versioning, row->version_id);
     http_reply_send(call->x);
 }
 

@@ -274,6 +274,7 @@ void s3_object_headers_reply(struct s3_call *call, const struct object_row *row,
     http_reply_header(call->x, "Last-Modified", clock_format_http((int64_t)row->modified_ms, text));
     http_reply_header(call->x, "Accept-Ranges", STR("bytes"));
     s3_reply_etag(call, row->md5, row->part_count);
+    s3_reply_version(call, call->bucket_row.versioning, row->version_id);
     reply_overridable(call, "Content-Type", "response-content-type",
                       row->content_type.len > 0 ? row->content_type : STR("binary/octet-stream"));
     reply_overridable(call, "Content-Encoding", "response-content-encoding", row->content_encoding);

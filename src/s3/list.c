@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "codec/url.h"
 #include "object/conditions.h"
+#include "object/version.h"
 #include "s3/arguments.h"
 #include "s3/handlers.h"
 #include "s3/headers.h"
@@ -17,12 +18,14 @@ enum list_kind { LIST_V1, LIST_V2, LIST_VERSIONS };
 
 struct listing {
     struct list_visitor visitor;
+    struct version_visitor version_visitor;
     struct s3_call *call;
     enum list_kind kind;
     struct list_args args;
     bool is_url_encoded;
     bool shows_owner;
     struct list_result result;
+    str last_version; /* of LIST_VERSIONS: where the page ends */
     struct s3_xml
         *entries;      /* what is walked goes there; the answer's head needs the result first */
     struct buf common; /* the common prefixes stand after the entries */
@@ -96,6 +99,10 @@ static enum err marker_parse(struct s3_call *call, struct listing *list)
             return s3_bad_argument(call, "version-id-marker",
                                    "A version-id marker cannot be specified without a key marker.",
                                    s3_query(call, "version-id-marker"));
+        if (s3_query(call, "version-id-marker").len > 0 &&
+            !version_id_is_known_form(s3_query(call, "version-id-marker")))
+            return s3_bad_argument(call, "version-id-marker", "Invalid version id specified",
+                                   s3_query(call, "version-id-marker"));
         return OK;
     }
     return ERR_INTERNAL;
@@ -155,36 +162,74 @@ static void write_checksum(struct xml_writer *w, const struct object_row *row)
     xml_text(w, "ChecksumType", str_from(s3_checksum_type_name(row->checksum_type)));
 }
 
+static void write_common(struct listing *list, str name)
+{
+    buf_append(&list->common, STR("<CommonPrefixes><Prefix>"));
+    write_name(list, &list->common, name);
+    buf_append(&list->common, STR("</Prefix></CommonPrefixes>"));
+}
+
+static void write_owner(struct listing *list, struct xml_writer *w, const struct object_row *row)
+{
+    if (list->shows_owner)
+        s3_xml_owner(w, "Owner", row->owner,
+                     str_eq(row->owner, list->call->bucket_row.owner) ? str_from(list->owner_name)
+                                                                      : (str){0});
+}
+
+/* What an object and a version that is one have in common. */
+static void write_object(struct listing *list, struct xml_writer *w, const struct object_row *row)
+{
+    char etag[ETAG_TEXT_MAX];
+    xml_time(w, "LastModified", (int64_t)row->modified_ms);
+    buf_append(w->out, STR("<ETag>&quot;"));
+    buf_append(w->out, etag_format(row->md5, row->part_count, etag));
+    buf_append(w->out, STR("&quot;</ETag>"));
+    write_checksum(w, row);
+    xml_u64(w, "Size", row->size);
+    write_owner(list, w, row);
+    xml_text(w, "StorageClass", str_from(s3_storage_class_name(row->storage_class)));
+}
+
 /* One entry. The literal pieces are joined by hand here: this loop is what a listing costs. */
 static enum err write_entry(struct list_visitor *visitor, str name, const struct object_row *row)
 {
     struct listing *list = container_of(visitor, struct listing, visitor);
     struct xml_writer *w = &list->entries->w;
-    struct buf *out = w->out;
-    char etag[ETAG_TEXT_MAX];
     if (row == NULL) {
-        buf_append(&list->common, STR("<CommonPrefixes><Prefix>"));
-        write_name(list, &list->common, name);
-        buf_append(&list->common, STR("</Prefix></CommonPrefixes>"));
+        write_common(list, name);
         return OK;
     }
-    buf_append(out, list->kind == LIST_VERSIONS ? STR("<Version><Key>") : STR("<Contents><Key>"));
-    write_name(list, out, name);
-    buf_append(out, STR("</Key>"));
-    if (list->kind == LIST_VERSIONS)
-        buf_append(out, STR("<VersionId>null</VersionId><IsLatest>true</IsLatest>"));
-    xml_time(w, "LastModified", (int64_t)row->modified_ms);
-    buf_append(out, STR("<ETag>&quot;"));
-    buf_append(out, etag_format(row->md5, row->part_count, etag));
-    buf_append(out, STR("&quot;</ETag>"));
-    write_checksum(w, row);
-    xml_u64(w, "Size", row->size);
-    if (list->shows_owner)
-        s3_xml_owner(w, "Owner", row->owner,
-                     str_eq(row->owner, list->call->bucket_row.owner) ? str_from(list->owner_name)
-                                                                      : (str){0});
-    xml_text(w, "StorageClass", str_from(s3_storage_class_name(row->storage_class)));
-    buf_append(out, list->kind == LIST_VERSIONS ? STR("</Version>") : STR("</Contents>"));
+    buf_append(w->out, STR("<Contents><Key>"));
+    write_name(list, w->out, name);
+    buf_append(w->out, STR("</Key>"));
+    write_object(list, w, row);
+    buf_append(w->out, STR("</Contents>"));
+    return OK;
+}
+
+static enum err write_version(struct version_visitor *visitor, str name,
+                              const struct object_row *row, bool is_latest)
+{
+    struct listing *list = container_of(visitor, struct listing, version_visitor);
+    struct xml_writer *w = &list->entries->w;
+    if (row == NULL) {
+        write_common(list, name);
+        return OK;
+    }
+    bool is_marker = is_delete_marker(row);
+    buf_append(w->out, is_marker ? STR("<DeleteMarker><Key>") : STR("<Version><Key>"));
+    write_name(list, w->out, name);
+    buf_append(w->out, STR("</Key>"));
+    xml_text(w, "VersionId", version_id_shown(row->version_id));
+    xml_bool(w, "IsLatest", is_latest);
+    if (is_marker) {
+        xml_time(w, "LastModified", (int64_t)row->modified_ms);
+        write_owner(list, w, row);
+    } else {
+        write_object(list, w, row);
+    }
+    buf_append(w->out, is_marker ? STR("</DeleteMarker>") : STR("</Version>"));
     return OK;
 }
 
@@ -192,6 +237,22 @@ static void common_release(void *context)
 {
     struct listing *list = context;
     buf_release(&list->common);
+}
+
+static enum err walk(struct listing *list, struct tx *tx)
+{
+    struct s3_call *call = list->call;
+    struct version_list_result versions;
+    list->visitor.entry = write_entry;
+    list->version_visitor.entry = write_version;
+    if (list->kind != LIST_VERSIONS)
+        return object_list(tx, &list->args, &list->visitor, call->arena, &list->result);
+    TRY(object_version_list(tx, &list->args, s3_query(call, "version-id-marker"),
+                            &list->version_visitor, call->arena, &versions));
+    list->last_version = versions.last_version;
+    list->result = (struct list_result){
+        .is_truncated = versions.is_truncated, .last = versions.last, .count = versions.count};
+    return OK;
 }
 
 static enum err list_read(struct s3_call *call, enum view_flags flags)
@@ -209,9 +270,8 @@ static enum err list_read(struct s3_call *call, enum view_flags flags)
     }
     buf_clear(&list->entries->out);
     buf_clear(&list->common);
-    list->visitor.entry = write_entry;
     TRY(view_begin(store_engine(call->s3->options.store), flags, &tx));
-    enum err err = object_list(tx, &list->args, &list->visitor, call->arena, &list->result);
+    enum err err = walk(list, tx);
     view_end(tx);
     return err;
 }
@@ -244,7 +304,8 @@ static void write_markers(struct listing *list, struct xml_writer *w)
         xml_text(w, "VersionIdMarker", s3_query(call, "version-id-marker"));
         if (more) {
             xml_text(w, "NextKeyMarker", s3_encode_name(call, list->is_url_encoded, last));
-            xml_text(w, "NextVersionIdMarker", STR("null"));
+            if (list->last_version.len > 0)
+                xml_text(w, "NextVersionIdMarker", list->last_version);
         }
         break;
     }

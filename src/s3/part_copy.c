@@ -146,7 +146,8 @@ static void part_copy_start(struct s3_call *call)
 
 static void part_copy_reply(struct s3_call *call)
 {
-    const struct part_row *row = &((struct part_copy *)call->state)->op.row;
+    const struct part_copy *copy = call->state;
+    const struct part_row *row = &copy->op.row;
     struct s3_xml *xml = s3_xml_begin(call, "CopyPartResult");
     struct xml_writer *w = &xml->w;
     xml_time(w, "LastModified", (int64_t)row->modified_ms);
@@ -154,7 +155,9 @@ static void part_copy_reply(struct s3_call *call)
     if (row->checksum_kind != CHECKSUM_NONE)
         xml_text(w, s3_checksum_element((enum checksum_kind)row->checksum_kind),
                  arena_base64(call->arena, row->checksum.ptr, row->checksum.len));
-    s3_xml_send(call, xml);
+    s3_xml_finish(call, xml);
+    s3_copy_source_reply(call, &copy->source, &copy->op.source);
+    http_reply_send(call->x);
 }
 
 static void part_copy_undo(struct s3_call *call)

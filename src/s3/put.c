@@ -56,6 +56,7 @@ static void put_reply(struct s3_call *call)
     s3_reply_begin(call, 200);
     s3_reply_etag(call, put->row.md5, 0);
     s3_reply_checksum(call, &put->row);
+    s3_reply_version(call, put->op.versioning, put->row.version_id);
     http_reply_body(call->x, (str){0});
     http_reply_send(call->x);
 }
@@ -95,17 +96,28 @@ static void delete_start(struct s3_call *call)
 {
     struct delete_one *state = call->state;
     state->del = (struct object_delete){
-        .op = s3_call_op(call), .bucket = call->bucket, .entry = &state->entry, .count = 1};
+        .op = s3_call_op(call),
+        .bucket = call->bucket,
+        .owner = s3_call_owner(call),
+        .makes_markers = call->bucket_row.versioning != VERSIONING_NEVER,
+        .entry = &state->entry,
+        .count = 1};
     object_delete_start(&state->del);
 }
 
 static void delete_reply(struct s3_call *call)
 {
-    const struct delete_one *state = call->state;
-    if (state->entry.result != OK)
-        s3_reply_error(call, state->entry.result);
-    else
-        s3_reply_empty(call, 204);
+    const struct object_delete_entry *entry = &((struct delete_one *)call->state)->entry;
+    if (entry->result != OK) {
+        s3_reply_error(call, entry->result);
+        return;
+    }
+    s3_reply_begin(call, 204);
+    if (entry->made_marker || entry->removed_marker)
+        http_reply_header(call->x, "x-amz-delete-marker", STR("true"));
+    if (entry->deleted_version_id.len > 0)
+        http_reply_header(call->x, "x-amz-version-id", entry->deleted_version_id);
+    http_reply_send(call->x);
 }
 
 const struct s3_handler handle_delete_object = {

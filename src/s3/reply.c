@@ -6,6 +6,7 @@
 #include "base/encode.h"
 #include "base/mem.h"
 #include "object/conditions.h"
+#include "object/version.h"
 #include "s3/runner.h"
 
 #define S3_NAMESPACE "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""
@@ -168,8 +169,15 @@ static void error_specifics(struct s3_call *call, struct xml_writer *w, enum err
         xml_text(w, "BucketName", call->bucket);
         break;
     case ERR_NO_SUCH_KEY:
+        xml_text(w, "Key", call->key);
+        break;
     case ERR_NO_SUCH_VERSION:
         xml_text(w, "Key", call->key);
+        xml_text(w, "VersionId", s3_query(call, "versionId"));
+        break;
+    case ERR_IS_DELETE_MARKER:
+        xml_text(w, "Method", call->request->method);
+        xml_text(w, "ResourceType", STR("DeleteMarker"));
         break;
     case ERR_BAD_ARGUMENT:
     case ERR_BAD_HEADER:
@@ -237,6 +245,20 @@ static void error_document(struct s3_call *call, struct s3_xml *xml, enum err er
     xml_close(w);
 }
 
+/* The delete marker in whose place the error is answered. */
+static void marker_headers(struct s3_call *call, enum err err)
+{
+    const struct object_row *marker = call->delete_marker;
+    char text[CLOCK_TEXT_MAX];
+    http_reply_header(call->x, "x-amz-delete-marker", STR("true"));
+    http_reply_header(call->x, "x-amz-version-id", version_id_shown(marker->version_id));
+    if (err != ERR_IS_DELETE_MARKER)
+        return;
+    http_reply_header(call->x, "Last-Modified",
+                      clock_format_http((int64_t)marker->modified_ms, text));
+    http_reply_header(call->x, "Allow", STR("DELETE"));
+}
+
 void s3_reply_error(struct s3_call *call, enum err err)
 {
     call->err = err;
@@ -244,6 +266,8 @@ void s3_reply_error(struct s3_call *call, enum err err)
     s3_reply_begin(call, errors[err].status);
     if (errors[err].status == 503)
         http_reply_header(call->x, "Retry-After", STR("1"));
+    if (call->delete_marker != NULL)
+        marker_headers(call, err);
     if (errors[err].status == 304 || str_eq(call->request->method, STR("HEAD"))) {
         http_reply_send(call->x);
         return;
@@ -281,6 +305,12 @@ str s3_checksum_text(struct arena *arena, const struct object_row *row)
 const char *s3_checksum_type_name(uint64_t checksum_type)
 {
     return checksum_type == CHECKSUM_COMPOSITE ? "COMPOSITE" : "FULL_OBJECT";
+}
+
+void s3_reply_version(struct s3_call *call, uint64_t versioning, str version_id)
+{
+    if (versioning != VERSIONING_NEVER)
+        http_reply_header(call->x, "x-amz-version-id", version_id_shown(version_id));
 }
 
 void s3_reply_checksum(struct s3_call *call, const struct object_row *row)

@@ -31,6 +31,8 @@ const char *s3_error_code(enum err err);
 const char *s3_error_message(enum err err);
 /* Header fields that several answers share. */
 void s3_reply_etag(struct s3_call *call, str md5, uint64_t part_count);
+/* x-amz-version-id, where the bucket has or had versions. */
+void s3_reply_version(struct s3_call *call, uint64_t versioning, str version_id);
 str s3_etag_quoted(struct arena *arena, str md5, uint64_t part_count);
 void s3_reply_checksum(struct s3_call *call, const struct object_row *row);
 /* The base64 text of a stored checksum, with "-N" for a composite one. */
