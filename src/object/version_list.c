@@ -75,18 +75,25 @@ static enum err open_sides(struct version_walk *walk, str after_version)
     return cursor_open(walk->tx, TABLE_version, &older, 1, &walk->older.cursor);
 }
 
-/* Both behind all keys that begin with s. */
+/* Both behind all keys that begin with s; a side that is there already keeps its row. */
 static enum err skip_prefix(struct version_walk *walk, str s)
 {
     struct object_row current = {.bucket_id = walk->args->bucket_id};
-    walk->current.has_row = walk->older.has_row = false;
-    if (!str_successor(walk->arena, s, &current.key))
+    bool skips_current = walk->current.has_row && str_has_prefix(walk->current.row.key, s);
+    bool skips_older = walk->older.has_row && str_has_prefix(walk->older.row.key, s);
+    if (!str_successor(walk->arena, s, &current.key)) {
+        walk->current.has_row = walk->older.has_row = false;
         return OK;
+    }
     const struct version_row older = {
         .bucket_id = walk->args->bucket_id, .key = current.key, .sequence = UINT64_MAX};
-    TRY(cursor_seek(walk->current.cursor, &current));
+    if (skips_current) {
+        TRY(cursor_seek(walk->current.cursor, &current));
+        TRY(current_next(walk));
+    }
+    if (!skips_older)
+        return OK;
     TRY(cursor_seek(walk->older.cursor, &older));
-    TRY(current_next(walk));
     return older_next(walk);
 }
 

@@ -26,7 +26,7 @@ size_t some_bucket(struct history *h)
 }
 
 /* A key, rather one that is there. */
-static size_t some_key(struct history *h, size_t bucket)
+size_t some_key(struct history *h, size_t bucket)
 {
     size_t key = below(h, KEYS);
     for (int i = 0; i < 2 && !h->model.bucket[bucket].object[key].exists; i++)
@@ -42,7 +42,7 @@ static struct content some_content(struct history *h)
     return content_of(h->seed + 1000003 * ++h->text_count, size);
 }
 
-static str bytes_in_arena(struct history *h, const struct content *content)
+str bytes_in_arena(struct history *h, const struct content *content)
 {
     uint8_t *bytes = arena_alloc(h->world.client.arena, content->size + 1);
     content_fill(content, 0, content->size, bytes);
@@ -84,6 +84,16 @@ static enum err some_conditions(struct history *h, const struct model_object *ob
     }
 }
 
+/* What the store says of the new version's name, which the bucket decides. */
+void take_version_id(struct model_object *made, const struct model_bucket *bucket, str version_id)
+{
+    bool has_id = bucket->versioning == VERSIONING_ENABLED;
+    assert_int_equal(version_id.len, has_id ? VERSION_ID_TEXT : 0);
+    if (has_id)
+        memcpy(made->version_id, version_id.ptr, VERSION_ID_TEXT);
+    made->version_id[version_id.len] = '\0';
+}
+
 void check_row(struct history *h, const struct object_row *row, const struct model_object *object)
 {
     assert_int_equal(row->size, object->content.size);
@@ -94,17 +104,22 @@ void check_row(struct history *h, const struct object_row *row, const struct mod
         assert_int_equal(get_le64(row->metadata.ptr), object->metadata);
     assert_int_equal(row->checksum_kind, object->has_checksum ? CHECKSUM_CRC64NVME : CHECKSUM_NONE);
     assert_int_equal(row->sequence, object->sequence);
+    assert_str(row->version_id, str_from(object->version_id));
     if (object->has_checksum && (object->content.size < MIB || one_in(h, 10)))
         assert_int_equal(get_be64(row->checksum.ptr), content_crc64nvme(&object->content));
 }
 
 /* The store's answer to a write takes its place in the model. */
-static void object_written(struct model_object *object, const struct object_row *row)
+static void object_written(struct history *h, size_t bucket_index, size_t key,
+                           struct model_object *made, const struct object_row *row)
 {
-    if (object->exists)
-        assert_true(row->sequence > object->sequence);
-    object->exists = true;
-    object->sequence = row->sequence;
+    struct model_bucket *bucket = &h->model.bucket[bucket_index];
+    assert_true(row->sequence > bucket->object[key].sequence || !bucket->object[key].exists);
+    made->exists = true;
+    made->is_marker = false;
+    made->sequence = row->sequence;
+    take_version_id(made, bucket, row->version_id);
+    model_add(bucket, key, made);
 }
 
 /* ---- Buckets ---- */
@@ -126,6 +141,7 @@ static void step_create_bucket(struct history *h)
         return;
     bucket->exists = true;
     bucket->owner = owner;
+    bucket->versioning = VERSIONING_NEVER;
 }
 
 static void step_delete_bucket(struct history *h)
@@ -134,7 +150,7 @@ static void step_delete_bucket(struct history *h)
     struct model_bucket *bucket = &h->model.bucket[index];
     bool has_object = false;
     for (size_t key = 0; key < KEYS; key++)
-        has_object |= bucket->object[key].exists;
+        has_object |= bucket->object[key].exists || bucket->older_count[key] > 0;
     enum err expected = !bucket->exists ? ERR_NO_SUCH_BUCKET
                         : has_object    ? ERR_BUCKET_NOT_EMPTY
                                         : OK;
@@ -181,6 +197,7 @@ static void step_list_buckets(struct history *h)
 static void step_put(struct history *h)
 {
     size_t bucket = some_bucket(h), key = some_key(h, bucket);
+    make_room(h, bucket, key);
     struct model_object *object = &h->model.bucket[bucket].object[key];
     struct model_object made = {
         .content = some_content(h), .has_checksum = true, .metadata = below(h, 3)};
@@ -199,10 +216,7 @@ static void step_put(struct history *h)
     if (expected != OK)
         return;
     content_md5(&made.content, made.md5);
-    made.exists = object->exists;
-    made.sequence = object->sequence;
-    object_written(&made, &row);
-    *object = made;
+    object_written(h, bucket, key, &made, &row);
 }
 
 static void step_get(struct history *h)
@@ -230,30 +244,53 @@ static void step_get(struct history *h)
     assert_true(str_eq(found, str_of(wanted, length)));
 }
 
+/* The current object is gone, or hidden by a delete marker. */
+static void deleted(struct history *h, size_t bucket_index, size_t key,
+                    const struct object_delete_entry *entry)
+{
+    struct model_bucket *bucket = &h->model.bucket[bucket_index];
+    struct model_object marker = {.exists = true, .is_marker = true};
+    bool has_versions = bucket->versioning != VERSIONING_NEVER;
+    assert_int_equal(entry->made_marker, has_versions);
+    assert_false(entry->removed_marker);
+    if (!has_versions) {
+        bucket->object[key].exists = false;
+        return;
+    }
+    bool is_null = str_eq(entry->deleted_version_id, STR("null"));
+    take_version_id(&marker, bucket, is_null ? (str){0} : entry->deleted_version_id);
+    model_add(bucket, key, &marker);
+}
+
 static void step_delete(struct history *h)
 {
-    enum { MANY = 4 };
+    enum { MANY = ADDED_MAX };
     size_t bucket = some_bucket(h), count = 1 + below(h, MANY), key[MANY];
     struct object_delete_entry entry[MANY];
     enum err expected[MANY];
     bool exists = h->model.bucket[bucket].exists;
     for (size_t i = 0; i < count; i++) {
         key[i] = some_key(h, bucket);
-        struct model_object *object = &h->model.bucket[bucket].object[key[i]];
+        make_room(h, bucket, key[i]);
+        struct model_object object = h->model.bucket[bucket].object[key[i]];
+        for (size_t k = 0; k < i; k++) /* what an entry of the same key leaves for the next */
+            object.exists &= key[k] != key[i] || expected[k] != OK;
         entry[i] = (struct object_delete_entry){.key = model_key(key[i]), .if_size = UINT64_MAX};
-        expected[i] = some_conditions(h, object, &entry[i].conditions);
-        if (exists && expected[i] == OK)
-            object->exists = false; /* what the next entry of the same key meets */
+        expected[i] = some_conditions(h, &object, &entry[i].conditions);
     }
     struct pending pending;
     struct object_delete del = {.op = client_op(&h->world.client, &pending),
                                 .bucket = model_bucket_name(bucket),
+                                .owner = OWNER,
                                 .entry = entry,
                                 .count = count};
     object_delete_start(&del);
     expect(h, client_wait_op(&pending), exists ? OK : ERR_NO_SUCH_BUCKET);
-    for (size_t i = 0; exists && i < count; i++)
+    for (size_t i = 0; exists && i < count; i++) {
         expect(h, entry[i].result, expected[i]);
+        if (expected[i] == OK)
+            deleted(h, bucket, key[i], &entry[i]);
+    }
 }
 
 static void step_copy(struct history *h)
@@ -263,6 +300,7 @@ static void step_copy(struct history *h)
     const struct model_object *source = &h->model.bucket[from].object[source_key];
     struct model_object *object = &h->model.bucket[to].object[key];
     uint64_t metadata = 7;
+    make_room(h, to, key);
     struct object_copy copy = {.source_bucket = model_bucket_name(from),
                                .source_key = model_key(source_key),
                                .bucket = model_bucket_name(to),
@@ -285,13 +323,10 @@ static void step_copy(struct history *h)
     if (expected != OK)
         return;
     struct model_object made = *source;
-    made.exists = object->exists;
-    made.sequence = object->sequence;
     made.upload_id = 0;
     if (copy.replaces_metadata)
         made.metadata = metadata;
-    object_written(&made, &copy.row);
-    *object = made;
+    object_written(h, to, key, &made, &copy.row);
 }
 
 /* ---- Uploads ---- */
@@ -489,6 +524,7 @@ static void step_complete(struct history *h)
     struct plan plan = {0};
     if (upload == NULL || !plan_make(h, &plan, upload))
         return;
+    make_room(h, upload->bucket, upload->key);
     struct model_object *object = &h->model.bucket[upload->bucket].object[upload->key];
     struct upload_complete args = {.bucket = model_bucket_name(upload->bucket),
                                    .key = model_key(upload->key),
@@ -511,10 +547,7 @@ static void step_complete(struct history *h)
         assert_int_equal(args.row.sequence, object->sequence);
         return;
     }
-    plan.made.exists = object->exists;
-    plan.made.sequence = object->sequence;
-    object_written(&plan.made, &args.row);
-    *object = plan.made;
+    object_written(h, upload->bucket, upload->key, &plan.made, &args.row);
     upload->exists = false;
 }
 
@@ -607,6 +640,27 @@ static void step_reopen(struct history *h)
 
 /* ---- Histories ---- */
 
+/* The current and the older versions of every key, byte for byte. */
+static void check_key(struct history *h, size_t bucket_index, size_t key)
+{
+    struct client *client = &h->world.client;
+    const struct model_bucket *bucket = &h->model.bucket[bucket_index];
+    str name = model_bucket_name(bucket_index), found;
+    struct object_row row;
+    enum err err = find_object(client, name, model_key(key), &row);
+    expect(h, err, bucket->object[key].exists ? OK : ERR_NO_SUCH_KEY);
+    for (size_t i = 0; i <= bucket->older_count[key]; i++) {
+        const struct model_object *object = model_version(bucket, key, i);
+        if (object == NULL)
+            continue;
+        str id = model_version_id(object);
+        err = get_version(client, name, model_key(key), id, &found);
+        expect(h, err, object->is_marker ? ERR_IS_DELETE_MARKER : OK);
+        if (err == OK)
+            assert_true(str_eq(found, bytes_in_arena(h, &object->content)));
+    }
+}
+
 static const struct step {
     size_t weight;
     void (*run)(struct history *history);
@@ -618,6 +672,10 @@ static const struct step {
     {24, step_put, "put"},
     {24, step_get, "get"},
     {9, step_delete, "delete"},
+    {3, step_versioning, "set versioning"},
+    {12, step_delete_version, "delete a version"},
+    {12, step_get_version, "get a version"},
+    {16, step_list_versions, "list versions"},
     {16, step_copy, "copy"},
     {8, step_create_upload, "create upload"},
     {20, step_put_part, "put part"},
@@ -664,13 +722,7 @@ void history_finish(struct history *history)
     history->step_name = "the end";
     for (size_t bucket = 0; bucket < BUCKETS; bucket++) {
         for (size_t key = 0; history->model.bucket[bucket].exists && key < KEYS; key++) {
-            const struct model_object *object = &history->model.bucket[bucket].object[key];
-            struct object_row row;
-            enum err err = find_object(client, model_bucket_name(bucket), model_key(key), &row);
-            expect(history, err, object->exists ? OK : ERR_NO_SUCH_KEY);
-            if (object->exists)
-                assert_object(client, model_bucket_name(bucket), model_key(key),
-                              bytes_in_arena(history, &object->content));
+            check_key(history, bucket, key);
             arena_reset(client->arena);
         }
     }

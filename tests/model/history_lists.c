@@ -5,7 +5,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 
-static struct model_listing some_listing(struct history *h)
+struct model_listing some_listing(struct history *h)
 {
     static const str prefixes[] = {{0},
                                    {0},
@@ -50,20 +50,23 @@ static enum err collect(struct list_visitor *visitor, str name, const struct obj
     return OK;
 }
 
-static void compare_pages(struct history *h, const struct model_page *page,
+void compare_pages(struct history *h, const struct model_page *page,
                           const struct model_page *wanted)
 {
     bool is_same = page->count == wanted->count && page->is_truncated == wanted->is_truncated;
     for (size_t i = 0; is_same && i < page->count; i++)
         is_same = str_eq(page->entry[i].name, wanted->entry[i].name) &&
                   page->entry[i].is_prefix == wanted->entry[i].is_prefix &&
-                  page->entry[i].upload_id == wanted->entry[i].upload_id;
+                  page->entry[i].upload_id == wanted->entry[i].upload_id &&
+                  str_eq(page->entry[i].version_id, wanted->entry[i].version_id) &&
+                  page->entry[i].is_latest == wanted->entry[i].is_latest &&
+                  page->entry[i].is_marker == wanted->entry[i].is_marker;
     if (!is_same)
         fail_msg("%s: %zu entries, truncated %d; the model has %zu, %d", h->step_name, page->count,
                  page->is_truncated, wanted->count, wanted->is_truncated);
 }
 
-static bool begin_listing(struct history *h, size_t bucket, struct bucket_row *row, struct tx **tx)
+bool begin_listing(struct history *h, size_t bucket, struct bucket_row *row, struct tx **tx)
 {
     assert_ok(view_begin(store_engine(h->world.store), VIEW_WAIT, tx));
     bool exists = h->model.bucket[bucket].exists;
@@ -139,19 +142,24 @@ void step_usage(struct history *h)
     struct usage_row usage;
     struct bucket_row row;
     struct tx *tx;
-    uint64_t objects = 0, bytes = 0, uploads = 0;
+    const struct model_bucket *model = &h->model.bucket[bucket];
+    uint64_t objects = 0, bytes = 0, versions = 0, version_bytes = 0, uploads = 0;
     if (!begin_listing(h, bucket, &row, &tx))
         return;
     assert_ok(bucket_usage(tx, row.id, &usage));
     view_end(tx);
     for (size_t key = 0; key < KEYS; key++) {
-        const struct model_object *object = &h->model.bucket[bucket].object[key];
-        objects += object->exists;
-        bytes += object->exists ? object->content.size : 0;
+        objects += model->object[key].exists;
+        bytes += model->object[key].exists ? model->object[key].content.size : 0;
+        versions += model->older_count[key];
+        for (size_t i = 0; i < model->older_count[key]; i++)
+            version_bytes += model->older[key][i].content.size;
     }
     for (size_t i = 0; i < h->model.upload_count; i++)
         uploads += h->model.upload[i].exists && h->model.upload[i].bucket == bucket;
     assert_int_equal(usage.object_count, objects);
     assert_int_equal(usage.object_bytes, bytes);
+    assert_int_equal(usage.version_count, versions);
+    assert_int_equal(usage.version_bytes, version_bytes);
     assert_int_equal(usage.upload_count, uploads);
 }

@@ -105,6 +105,69 @@ uint64_t content_crc64nvme(const struct content *content)
     return crc64nvme_update(0, bytes, content->size);
 }
 
+/* ---- Versions ---- */
+
+static bool is_null(const struct model_object *object)
+{
+    return object->version_id[0] == '\0';
+}
+
+static void older_remove(struct model_bucket *bucket, size_t key, size_t at)
+{
+    struct model_object *older = bucket->older[key];
+    size_t left = --bucket->older_count[key] - at;
+    memmove(&older[at], &older[at + 1], left * sizeof(older[0]));
+}
+
+static void older_push(struct model_bucket *bucket, size_t key, const struct model_object *object)
+{
+    struct model_object *older = bucket->older[key];
+    assert_true(bucket->older_count[key] < OLDER_MAX);
+    memmove(&older[1], &older[0], bucket->older_count[key]++ * sizeof(older[0]));
+    older[0] = *object;
+}
+
+void model_add(struct model_bucket *bucket, size_t key, const struct model_object *made)
+{
+    struct model_object *current = &bucket->object[key];
+    for (size_t i = bucket->older_count[key]; is_null(made) && i-- > 0;)
+        if (is_null(&bucket->older[key][i]))
+            older_remove(bucket, key, i);
+    if (current->exists && !(is_null(made) && is_null(current)))
+        older_push(bucket, key, current);
+    current->exists = false;
+    if (made->is_marker)
+        older_push(bucket, key, made);
+    else
+        *current = *made;
+}
+
+void model_remove(struct model_bucket *bucket, size_t key, size_t index)
+{
+    struct model_object *current = &bucket->object[key];
+    if (index == 0)
+        current->exists = false;
+    else
+        older_remove(bucket, key, index - 1);
+    if (current->exists || bucket->older_count[key] == 0 || bucket->older[key][0].is_marker)
+        return;
+    *current = bucket->older[key][0];
+    older_remove(bucket, key, 0);
+}
+
+const struct model_object *model_version(const struct model_bucket *bucket, size_t key,
+                                         size_t index)
+{
+    if (index == 0)
+        return bucket->object[key].exists ? &bucket->object[key] : NULL;
+    return index <= bucket->older_count[key] ? &bucket->older[key][index - 1] : NULL;
+}
+
+str model_version_id(const struct model_object *object)
+{
+    return is_null(object) ? STR("null") : str_from(object->version_id);
+}
+
 /* ---- Listings ---- */
 
 /* Whether the entry stands behind the listing's marker. */
@@ -151,6 +214,49 @@ void model_list_objects(const struct model_bucket *bucket, const struct model_li
     for (size_t key = 0; key < KEYS; key++)
         if (bucket->object[key].exists && !add_name(out, listing, model_key(key), 0))
             return;
+}
+
+/* How many of the key's versions, newest first, stand before the page. */
+static size_t versions_before(const struct model_bucket *bucket, size_t key,
+                              const struct model_listing *listing)
+{
+    if (listing->version_after.len == 0 || !str_eq(model_key(key), listing->after))
+        return 0;
+    for (size_t i = 0; i <= bucket->older_count[key]; i++) {
+        const struct model_object *object = model_version(bucket, key, i);
+        if (object != NULL && str_eq(model_version_id(object), listing->version_after))
+            return i + 1;
+    }
+    return SIZE_MAX;
+}
+
+void model_list_versions(const struct model_bucket *bucket, const struct model_listing *listing,
+                         struct model_page *out)
+{
+    *out = (struct model_page){0};
+    for (size_t key = 0; key < KEYS; key++) {
+        struct model_listing of_key = *listing;
+        size_t before = versions_before(bucket, key, listing);
+        if (before > 0 && before != SIZE_MAX)
+            of_key.has_id_after = true; /* this key is not skipped as a whole */
+        bool is_latest = true;
+        for (size_t i = 0; i <= bucket->older_count[key]; i++) {
+            const struct model_object *object = model_version(bucket, key, i);
+            if (object == NULL)
+                continue;
+            bool is_passed = i < before;
+            size_t count = out->count;
+            if (!is_passed && !add_name(out, &of_key, model_key(key), 1))
+                return;
+            if (out->count > count && !out->entry[count].is_prefix) {
+                out->entry[count].upload_id = 0;
+                out->entry[count].version_id = model_version_id(object);
+                out->entry[count].is_latest = is_latest;
+                out->entry[count].is_marker = object->is_marker;
+            }
+            is_latest = false;
+        }
+    }
 }
 
 /* The one of a key's uploads with the smallest id that is not below `from`; null when there is none. */

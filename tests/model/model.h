@@ -6,6 +6,7 @@
 #pragma once
 
 #include "object/types.h"
+#include "object/version.h"
 
 #include "../unit/unit.h"
 
@@ -15,7 +16,9 @@ enum {
     UPLOADS = 32,
     PARTS = 5,
     SEGMENTS = 48,
-    ENTRIES_MAX = KEYS + UPLOADS
+    OLDER_MAX = 12,    /* versions of a key beside the current one */
+    ADDED_MAX = 4,     /* by one step */
+    ENTRIES_MAX = KEYS * (1 + OLDER_MAX) + UPLOADS
 };
 
 struct segment {
@@ -37,13 +40,18 @@ struct model_object {
     uint64_t metadata;  /* 0: none; as text in the row */
     bool has_checksum;  /* CRC64NVME of the whole */
     uint64_t upload_id; /* that made it; 0: none */
-    uint64_t sequence;  /* as the store gave it */
+    uint64_t sequence;  /* as the store gave it; 0 for a delete marker */
+    bool is_marker;
+    char version_id[VERSION_ID_TEXT + 1]; /* empty: the null version */
 };
 
 struct model_bucket {
     bool exists;
     size_t owner;
-    struct model_object object[KEYS];
+    enum versioning versioning;
+    struct model_object object[KEYS]; /* the current versions */
+    struct model_object older[KEYS][OLDER_MAX]; /* newest first; delete markers among them */
+    size_t older_count[KEYS];
 };
 
 struct model_part {
@@ -81,12 +89,26 @@ void content_fill(const struct content *content, uint64_t offset, uint64_t lengt
 void content_md5(const struct content *content, uint8_t dst[MD5_BYTES]);
 uint64_t content_crc64nvme(const struct content *content);
 
+/* ---- Versions ---- */
+
+/* A version or a delete marker becomes the key's newest. */
+void model_add(struct model_bucket *bucket, size_t key, const struct model_object *made);
+/* The version goes for good: index 0 is the current one, 1 the newest of the older ones. */
+void model_remove(struct model_bucket *bucket, size_t key, size_t index);
+/* Null: there is no such version. */
+const struct model_object *model_version(const struct model_bucket *bucket, size_t key,
+                                         size_t index);
+/* As clients see it. */
+str model_version_id(const struct model_object *object);
+
 /* ---- Listings ---- */
 
 struct model_entry {
     str name;
     bool is_prefix;
     uint64_t upload_id; /* of a listing of uploads */
+    str version_id;     /* of a listing of versions */
+    bool is_latest, is_marker;
 };
 
 struct model_page {
@@ -99,9 +121,12 @@ struct model_listing {
     str prefix, delimiter, after;
     bool has_id_after;
     uint64_t id_after;
+    str version_after; /* empty: none */
     size_t max_count;
 };
 void model_list_objects(const struct model_bucket *bucket, const struct model_listing *listing,
                         struct model_page *out);
+void model_list_versions(const struct model_bucket *bucket, const struct model_listing *listing,
+                         struct model_page *out);
 void model_list_uploads(const struct model *model, size_t bucket,
                         const struct model_listing *listing, struct model_page *out);

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/map.h"
 #include "object/store_int.h"
+#include "object/version.h"
 
 #define ULL(number) ((unsigned long long)(number))
 
@@ -95,7 +96,7 @@ static void see_object(struct audit *audit, const void *row)
     const struct object_row *object = row;
     if (counter_get(&audit->exists, GARBAGE_BUCKET, object->bucket_id) == 0)
         fail_msg("object \"%.*s\" is of no bucket", STR_ARG(object->key));
-    assert_int_equal(object->md5.len, MD5_BYTES);
+    assert_int_equal(object->md5.len, is_delete_marker(object) ? 0 : MD5_BYTES);
     bool is_inline = object->extent_id == 0 && object->manifest_id == 0;
     assert_true(object->extent_id == 0 || object->manifest_id == 0);
     assert_int_equal(object->body.length, is_inline ? object->size : 0);
@@ -111,6 +112,20 @@ static void see_object(struct audit *audit, const void *row)
         assert_int_equal(manifest.size, object->size);
         counter_add(&audit->references, GARBAGE_MANIFEST, object->manifest_id);
     }
+}
+
+static void see_current(struct audit *audit, const void *row)
+{
+    assert_false(is_delete_marker(row));
+    see_object(audit, row);
+}
+
+static void see_version(struct audit *audit, const void *row)
+{
+    struct object_row object;
+    version_as_object(row, &object);
+    assert_true(!is_delete_marker(&object) || object.size == 0);
+    see_object(audit, &object);
 }
 
 static void see_range(struct audit *audit, uint64_t extent_id, uint64_t offset, uint64_t length)
@@ -203,6 +218,77 @@ static void check_manifest(struct audit *audit, const void *row)
     check_manifest_pieces(audit, manifest);
 }
 
+/* Of one key: the newest version, and the null version among all of them. */
+struct chain {
+    struct object_row newest;
+    uint64_t null_sequence;
+    bool has_null;
+};
+
+static void chain_add(struct chain *chain, const struct object_row *row)
+{
+    if (row->version_id.len > 0)
+        return;
+    if (chain->has_null)
+        fail_msg("\"%.*s\" has two null versions", STR_ARG(row->key));
+    chain->has_null = true;
+    chain->null_sequence = row->sequence;
+}
+
+static void chain_check(const struct chain *chain)
+{
+    bool is_other = chain->has_null && chain->null_sequence != chain->newest.sequence;
+    assert_int_equal(chain->newest.null_sequence, is_other ? chain->null_sequence : 0);
+}
+
+static void chain_begin(struct audit *audit, struct chain *chain, const struct object_row *first)
+{
+    *chain = (struct chain){0};
+    chain->newest = (struct object_row){.bucket_id = first->bucket_id,
+                                        .key = arena_str(audit->arena, first->key)};
+    if (row_get(audit->tx, TABLE_object, &chain->newest, audit->arena) == OK) {
+        assert_true(chain->newest.sequence > first->sequence);
+        chain_add(chain, &chain->newest);
+        return;
+    }
+    if (!is_delete_marker(first))
+        fail_msg("\"%.*s\" has versions and none is current", STR_ARG(first->key));
+    chain->newest.sequence = first->sequence;
+    chain->newest.null_sequence = first->null_sequence;
+}
+
+/* All that is in `version` of a bucket, counted, key by key. */
+static void check_chains(struct audit *audit, uint64_t bucket_id, struct usage_row *counted)
+{
+    struct version_row from = {.bucket_id = bucket_id, .sequence = UINT64_MAX}, version;
+    struct chain chain = {0};
+    struct cursor *cursor;
+    assert_ok(cursor_open(audit->tx, TABLE_version, &from, 1, &cursor));
+    while (cursor_next(cursor, &version) == OK) {
+        struct object_row row;
+        version_as_object(&version, &row);
+        if (!str_eq(row.key, chain.newest.key)) {
+            chain_check(&chain);
+            chain_begin(audit, &chain, &row);
+        }
+        chain_add(&chain, &row);
+        counted->version_count++;
+        counted->version_bytes += row.size;
+    }
+    chain_check(&chain);
+    cursor_close(cursor);
+}
+
+/* A null version that the current one names is there, also where check_chains does not come. */
+static void check_null(struct audit *audit, const struct object_row *object)
+{
+    struct version_row null = {.bucket_id = object->bucket_id,
+                               .key = object->key,
+                               .sequence = object->null_sequence};
+    if (object->null_sequence != 0)
+        assert_ok(row_get(audit->tx, TABLE_version, &null, audit->arena));
+}
+
 static void check_usage(struct audit *audit, const struct bucket_row *bucket)
 {
     struct object_row from = {.bucket_id = bucket->id}, object;
@@ -213,6 +299,7 @@ static void check_usage(struct audit *audit, const struct bucket_row *bucket)
     while (cursor_next(cursor, &object) == OK) {
         counted.object_count++;
         counted.object_bytes += object.size;
+        check_null(audit, &object);
     }
     cursor_close(cursor);
     assert_ok(cursor_open(audit->tx, TABLE_upload, &upload_from, 1, &cursor));
@@ -222,8 +309,9 @@ static void check_usage(struct audit *audit, const struct bucket_row *bucket)
     assert_ok(bucket_usage(audit->tx, bucket->id, &sum));
     assert_int_equal(sum.object_count, counted.object_count);
     assert_int_equal(sum.object_bytes, counted.object_bytes);
-    assert_int_equal(sum.version_count, 0);
-    assert_int_equal(sum.version_bytes, 0);
+    check_chains(audit, bucket->id, &counted);
+    assert_int_equal(sum.version_count, counted.version_count);
+    assert_int_equal(sum.version_bytes, counted.version_bytes);
     assert_int_equal(sum.upload_count, counted.upload_count);
 }
 
@@ -262,7 +350,8 @@ void audit(struct client *client)
     EACH_ROW(&audit, bucket, see_bucket_id);
     EACH_ROW(&audit, upload, see_upload);
     EACH_ROW(&audit, manifest, see_manifest_id);
-    EACH_ROW(&audit, object, see_object);
+    EACH_ROW(&audit, object, see_current);
+    EACH_ROW(&audit, version, see_version);
     EACH_ROW(&audit, part, see_part);
     EACH_ROW(&audit, piece, see_piece);
     EACH_ROW(&audit, extent, check_extent);

@@ -148,7 +148,7 @@ static void test_version_ids(void **state)
     assert_ok(bucket_find(tx, PHOTOS, client->arena, &bucket));
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         assert_err(
-            object_find(tx, bucket.id, cases[i].key, cases[i].version_id, client->arena, &row),
+            object_find(tx, &bucket, cases[i].key, cases[i].version_id, client->arena, &row),
             cases[i].expected);
     view_end(tx);
 }

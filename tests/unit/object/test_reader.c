@@ -36,7 +36,7 @@ static enum err session_open_at(struct session *session, struct client *client, 
     *session = (struct session){.client = client};
     assert_ok(view_begin(store_engine(client->store), VIEW_WAIT, &tx));
     assert_ok(bucket_find(tx, PHOTOS, client->arena, &bucket));
-    enum err err = object_find(tx, bucket.id, key, (str){0}, client->arena, &row);
+    enum err err = object_find(tx, &bucket, key, (str){0}, client->arena, &row);
     session->left = length != 0 ? length : row.size - offset;
     const struct obj_reader_options options = {.store = client->store,
                                                .loop = client->loop,

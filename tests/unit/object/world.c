@@ -345,15 +345,32 @@ enum err put_bytes(struct client *client, str bucket, str key, str bytes)
                       NULL);
 }
 
-enum err delete_object(struct client *client, str bucket, str key)
+enum err delete_entry(struct client *client, str bucket, struct object_delete_entry *entry)
 {
     struct pending pending;
-    struct object_delete_entry entry = {.key = key, .if_size = UINT64_MAX};
-    struct object_delete del = {
-        .op = client_op(client, &pending), .bucket = bucket, .entry = &entry, .count = 1};
+    struct object_delete del = {.op = client_op(client, &pending),
+                                .bucket = bucket,
+                                .owner = OWNER,
+                                .entry = entry,
+                                .count = 1};
     object_delete_start(&del);
     enum err err = client_wait_op(&pending);
-    return err != OK ? err : entry.result;
+    return err != OK ? err : entry->result;
+}
+
+enum err delete_object(struct client *client, str bucket, str key)
+{
+    struct object_delete_entry entry = {.key = key, .if_size = UINT64_MAX};
+    return delete_entry(client, bucket, &entry);
+}
+
+enum err set_versioning(struct client *client, str bucket, enum versioning versioning)
+{
+    struct pending pending;
+    struct bucket_set_versioning set = {
+        .op = client_op(client, &pending), .name = bucket, .versioning = versioning};
+    bucket_set_versioning_start(&set);
+    return client_wait_op(&pending);
 }
 
 enum err copy_object(struct client *client, struct object_copy *copy)
@@ -364,21 +381,27 @@ enum err copy_object(struct client *client, struct object_copy *copy)
     return client_wait_op(&pending);
 }
 
-static enum err find_in(struct tx *tx, struct client *client, str bucket, str key,
+static enum err find_in(struct tx *tx, struct client *client, str bucket, str key, str version_id,
                         struct object_row *out_row)
 {
     struct bucket_row row;
     TRY(bucket_find(tx, bucket, client->arena, &row));
-    return object_find(tx, row.id, key, (str){0}, client->arena, out_row);
+    return object_find(tx, &row, key, version_id, client->arena, out_row);
+}
+
+enum err find_version(struct client *client, str bucket, str key, str version_id,
+                      struct object_row *out_row)
+{
+    struct tx *tx;
+    assert_ok(view_begin(store_engine(client->store), VIEW_WAIT, &tx));
+    enum err err = find_in(tx, client, bucket, key, version_id, out_row);
+    view_end(tx);
+    return err;
 }
 
 enum err find_object(struct client *client, str bucket, str key, struct object_row *out_row)
 {
-    struct tx *tx;
-    assert_ok(view_begin(store_engine(client->store), VIEW_WAIT, &tx));
-    enum err err = find_in(tx, client, bucket, key, out_row);
-    view_end(tx);
-    return err;
+    return find_version(client, bucket, key, (str){0}, out_row);
 }
 
 struct reading {
@@ -424,15 +447,15 @@ static enum err read_all(struct reading *reading, struct obj_reader *reader, uin
     return OK;
 }
 
-static enum err get_once(struct client *client, str bucket, str key, const uint64_t range[2],
-                         str *out_bytes)
+static enum err get_once(struct client *client, str bucket, str key, str version_id,
+                         const uint64_t range[2], str *out_bytes)
 {
     struct tx *tx;
     struct object_row row;
     struct obj_reader *reader = NULL;
     struct reading reading = {.client = client};
     TRY(view_begin(store_engine(client->store), VIEW_WAIT, &tx));
-    enum err err = find_in(tx, client, bucket, key, &row);
+    enum err err = find_in(tx, client, bucket, key, version_id, &row);
     uint64_t length = range[1] != UINT64_MAX ? range[1] : row.size - range[0];
     if (err == OK && length > 0) {
         const struct obj_reader_options options = {.store = client->store,
@@ -462,7 +485,16 @@ enum err get_range(struct client *client, str bucket, str key, uint64_t offset, 
     const uint64_t range[] = {offset, length};
     enum err err = ERR_RETRY;
     for (int i = 0; err == ERR_RETRY && i < RETRIES; i++)
-        err = get_once(client, bucket, key, range, out_bytes);
+        err = get_once(client, bucket, key, (str){0}, range, out_bytes);
+    return err;
+}
+
+enum err get_version(struct client *client, str bucket, str key, str version_id, str *out_bytes)
+{
+    static const uint64_t whole[] = {0, UINT64_MAX};
+    enum err err = ERR_RETRY;
+    for (int i = 0; err == ERR_RETRY && i < RETRIES; i++)
+        err = get_once(client, bucket, key, version_id, whole, out_bytes);
     return err;
 }
 

@@ -16,6 +16,7 @@
 #include "object/reader.h"
 #include "object/store.h"
 #include "object/upload.h"
+#include "object/version.h"
 
 struct subject;
 
@@ -93,8 +94,15 @@ struct put_args {
 enum err put_object(struct client *client, const struct put_args *args, struct object_row *out_row);
 enum err put_bytes(struct client *client, str bucket, str key, str bytes);
 enum err delete_object(struct client *client, str bucket, str key);
+/* deleted_version_id of *entry is in the client's arena. The result is the entry's, or the operation's. */
+enum err delete_entry(struct client *client, str bucket, struct object_delete_entry *entry);
+enum err set_versioning(struct client *client, str bucket, enum versioning versioning);
 enum err copy_object(struct client *client, struct object_copy *copy);
 enum err find_object(struct client *client, str bucket, str key, struct object_row *out_row);
+/* Of the version that is named; empty: the current one. */
+enum err find_version(struct client *client, str bucket, str key, str version_id,
+                      struct object_row *out_row);
+enum err get_version(struct client *client, str bucket, str key, str version_id, str *out_bytes);
 /* The bytes of a range, in the client's arena; length UINT64_MAX: to the end. */
 enum err get_range(struct client *client, str bucket, str key, uint64_t offset, uint64_t length,
                    str *out_bytes);
