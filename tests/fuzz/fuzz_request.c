@@ -185,17 +185,29 @@ static void client_ready(struct watch *watch, uint32_t events)
         hang_up(world);
 }
 
-/* A connection that was closed keeps its port for a minute, and ports would run out: so each comes from another address of 127/8. */
-static int connect_from_anywhere(uint16_t port)
+/* -1: the port that the kernel chose has just been used for the same address. */
+static int connect_from(uint32_t address, uint16_t port)
 {
-    static uint32_t count;
-    struct sockaddr_in from = {.sin_family = AF_INET,
-                               .sin_addr = {htonl(INADDR_LOOPBACK + ++count % 60000)}};
+    struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr = {htonl(address)}};
     struct sockaddr_in to = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     FUZZ_CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&from, sizeof(from)) == 0);
-    FUZZ_CHECK(connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0);
+    if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
+        return fd;
+    FUZZ_CHECK(errno == EADDRNOTAVAIL);
+    (void)close(fd);
+    return -1;
+}
+
+/* A connection that was closed keeps its port for a minute, and ports would run out: so each comes from another address of 127/8. */
+static int connect_from_anywhere(uint16_t port)
+{
+    static uint32_t count;
+    int fd = -1;
+    for (int tries = 0; fd < 0 && tries < 100; tries++)
+        fd = connect_from(INADDR_LOOPBACK + ++count % 60000, port);
+    FUZZ_CHECK(fd >= 0);
     return fd;
 }
 
