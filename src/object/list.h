@@ -36,7 +36,7 @@ struct version_visitor {
 };
 struct version_list_result {
     bool is_truncated;
-    str last; /* the last entry shown: a key or a common prefix; in the arena */
+    str last;         /* the last entry shown: a key or a common prefix; in the arena */
     str last_version; /* its version-id-marker (object/version.h); empty for a prefix */
     size_t count;
 };

@@ -45,8 +45,7 @@ void obj_op_start(struct obj_op *op, enum update_flags flags,
 enum err bucket_get(struct tx *tx, str name, struct arena *arena, struct bucket_row *out_row);
 
 /* The bucket that the operation was authorised for. */
-enum err op_bucket_get(struct obj_op *op, struct tx *tx, str name,
-                       struct bucket_row *out_row);
+enum err op_bucket_get(struct obj_op *op, struct tx *tx, str name, struct bucket_row *out_row);
 /* The same for a copy's source. id 0: any of that name. */
 enum err bucket_get_same(struct tx *tx, str name, uint64_t id, struct arena *arena,
                          struct bucket_row *out_row);

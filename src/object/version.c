@@ -115,8 +115,8 @@ static enum err first_below(struct tx *tx, uint64_t bucket_id, str key, struct a
     return version_get(tx, bucket_id, key, sequence, arena, out_row);
 }
 
-static enum err newest_get(struct tx *tx, uint64_t bucket_id, str key, struct arena *arena,
-                           struct object_row *out_row)
+enum err version_newest(struct tx *tx, uint64_t bucket_id, str key, struct arena *arena,
+                        struct object_row *out_row)
 {
     enum err err = current_get(tx, bucket_id, key, arena, out_row);
     return err == ERR_NOT_FOUND ? first_below(tx, bucket_id, key, arena, out_row) : err;
@@ -136,7 +136,7 @@ enum err version_sequence(struct tx *tx, uint64_t bucket_id, str key, str versio
         return OK;
     if (!str_eq(version_id, STR("null")))
         return ERR_NOT_FOUND;
-    TRY(newest_get(tx, bucket_id, key, arena, &newest));
+    TRY(version_newest(tx, bucket_id, key, arena, &newest));
     *out_sequence = null_sequence_from(&newest);
     return *out_sequence != 0 ? OK : ERR_NOT_FOUND;
 }
@@ -316,7 +316,7 @@ enum err version_remove(struct tx *tx, const struct bucket_row *bucket,
 {
     struct object_row newest;
     struct usage_change change = {0};
-    TRY(newest_get(tx, bucket->id, row->key, arena, &newest));
+    TRY(version_newest(tx, bucket->id, row->key, arena, &newest));
     bool is_current = !is_delete_marker(&newest);
     if (newest.sequence != row->sequence) {
         TRY(drop_older(tx, row, &change, arena));

@@ -33,7 +33,7 @@ static inline bool is_delete_marker(const struct object_row *row)
 enum err object_find(struct tx *tx, const struct bucket_row *bucket, str key, str version_id,
                      struct arena *arena, struct object_row *out_row);
 
-/* ---- For src/object's own use: changes, inside an update ---- */
+/* ---- For src/object's own use; changes are made inside an update ---- */
 
 /* Makes the row, a version or a delete marker, the key's newest. What was `current` (null: none,
  * or a delete marker) is kept or let go of as the bucket's versioning says. Sets the row's
@@ -43,6 +43,9 @@ enum err version_add(struct tx *tx, const struct bucket_row *bucket,
 /* Removes this version for good, as object_find has found it. What was under it comes to light. */
 enum err version_remove(struct tx *tx, const struct bucket_row *bucket,
                         const struct object_row *row, struct arena *arena);
+/* The key's newest version, which may be a delete marker. ERR_NOT_FOUND. */
+enum err version_newest(struct tx *tx, uint64_t bucket_id, str key, struct arena *arena,
+                        struct object_row *out_row);
 /* A row of `version` as one of `object`; nothing is copied but the columns. */
 void version_as_object(const struct version_row *version, struct object_row *out_row);
 /* The sequence of the version that is named; ERR_NOT_FOUND when there is none. For a name with a

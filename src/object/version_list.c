@@ -47,6 +47,28 @@ static enum err older_next(struct version_walk *walk)
     return err == ERR_NOT_FOUND ? OK : err;
 }
 
+/* Where in the versions of args->after the page begins: those below this sequence. 0: behind them all. */
+static enum err resume_sequence(struct version_walk *walk, str after_version,
+                                uint64_t *out_sequence)
+{
+    const struct list_args *args = walk->args;
+    struct object_row newest;
+    str shown;
+    *out_sequence = 0;
+    if (after_version.len == 0 || !str_has_prefix(args->after, args->prefix) ||
+        common_prefix_of(args->after, args->prefix, args->delimiter, &shown))
+        return OK;
+    enum err err = version_newest(walk->tx, args->bucket_id, args->after, walk->arena, &newest);
+    if (err == OK)
+        err = version_sequence(walk->tx, args->bucket_id, args->after, after_version, walk->arena,
+                               out_sequence);
+    if (err != OK)
+        return err == ERR_NOT_FOUND ? OK : err;
+    walk->seen_key = args->after;
+    walk->has_seen = newest.sequence >= *out_sequence;
+    return OK;
+}
+
 static enum err open_sides(struct version_walk *walk, str after_version)
 {
     const struct list_args *args = walk->args;
@@ -55,24 +77,22 @@ static enum err open_sides(struct version_walk *walk, str after_version)
         return OK;
     struct version_row older = {
         .bucket_id = args->bucket_id, .key = current.key, .sequence = UINT64_MAX};
-    str shown;
-    bool is_within = after_version.len > 0 && str_has_prefix(args->after, args->prefix) &&
-                     !common_prefix_of(args->after, args->prefix, args->delimiter, &shown);
-    if (is_within) {
-        uint64_t sequence;
-        enum err err = version_sequence(walk->tx, args->bucket_id, args->after, after_version,
-                                        walk->arena, &sequence);
-        if (err != OK && err != ERR_NOT_FOUND)
-            return err;
-        if (err == OK && sequence > 0) {
-            older.key = args->after;
-            older.sequence = sequence - 1;
-            walk->seen_key = args->after;
-            walk->has_seen = true;
-        }
+    uint64_t before;
+    TRY(resume_sequence(walk, after_version, &before));
+    if (before > 0) {
+        current.key = older.key = args->after;
+        older.sequence = before - 1;
     }
     TRY(cursor_open(walk->tx, TABLE_object, &current, 1, &walk->current.cursor));
-    return cursor_open(walk->tx, TABLE_version, &older, 1, &walk->older.cursor);
+    TRY(cursor_open(walk->tx, TABLE_version, &older, 1, &walk->older.cursor));
+    TRY(current_next(walk));
+    TRY(older_next(walk));
+    /* Shown on the page before; unless it has come to light since, by a deletion. */
+    const struct side *side = &walk->current;
+    if (before > 0 && side->has_row && str_eq(side->row.key, args->after) &&
+        side->row.sequence >= before)
+        return current_next(walk);
+    return OK;
 }
 
 /* Both behind all keys that begin with s; a side that is there already keeps its row. */
@@ -134,8 +154,6 @@ static bool is_first_of_key(struct version_walk *walk, str key)
 static enum err walk_all(struct version_walk *walk)
 {
     const struct list_args *args = walk->args;
-    TRY(current_next(walk));
-    TRY(older_next(walk));
     for (struct side *side; (side = next_side(walk)) != NULL;) {
         str common;
         if (walk->result.count == args->max_count) {

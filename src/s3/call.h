@@ -50,7 +50,7 @@ struct s3_call {
 
     /* The answer. */
     struct fail fail;
-    const struct object_row *delete_marker; /* that the error is about; null: none */
+    const struct object_row *delete_marker;  /* that the error is about; null: none */
     struct pair detail[S3_DETAIL_MAX_COUNT]; /* further elements of the error's document */
     size_t detail_count;
     enum err err;

@@ -95,13 +95,13 @@ static enum err delete_parse(struct s3_call *call)
 static void delete_start(struct s3_call *call)
 {
     struct delete_one *state = call->state;
-    state->del = (struct object_delete){
-        .op = s3_call_op(call),
-        .bucket = call->bucket,
-        .owner = s3_call_owner(call),
-        .makes_markers = call->bucket_row.versioning != VERSIONING_NEVER,
-        .entry = &state->entry,
-        .count = 1};
+    state->del =
+        (struct object_delete){.op = s3_call_op(call),
+                               .bucket = call->bucket,
+                               .owner = s3_call_owner(call),
+                               .makes_markers = call->bucket_row.versioning != VERSIONING_NEVER,
+                               .entry = &state->entry,
+                               .count = 1};
     object_delete_start(&state->del);
 }
 

@@ -51,7 +51,7 @@ static enum err collect(struct list_visitor *visitor, str name, const struct obj
 }
 
 void compare_pages(struct history *h, const struct model_page *page,
-                          const struct model_page *wanted)
+                   const struct model_page *wanted)
 {
     bool is_same = page->count == wanted->count && page->is_truncated == wanted->is_truncated;
     for (size_t i = 0; is_same && i < page->count; i++)

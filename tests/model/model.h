@@ -16,8 +16,8 @@ enum {
     UPLOADS = 32,
     PARTS = 5,
     SEGMENTS = 48,
-    OLDER_MAX = 12,    /* versions of a key beside the current one */
-    ADDED_MAX = 4,     /* by one step */
+    OLDER_MAX = 12, /* versions of a key beside the current one */
+    ADDED_MAX = 4,  /* by one step */
     ENTRIES_MAX = KEYS * (1 + OLDER_MAX) + UPLOADS
 };
 
@@ -49,7 +49,7 @@ struct model_bucket {
     bool exists;
     size_t owner;
     enum versioning versioning;
-    struct model_object object[KEYS]; /* the current versions */
+    struct model_object object[KEYS];           /* the current versions */
     struct model_object older[KEYS][OLDER_MAX]; /* newest first; delete markers among them */
     size_t older_count[KEYS];
 };

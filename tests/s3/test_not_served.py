@@ -16,8 +16,8 @@ from lib.clients import make_client
 SERVED = set(
     """
     AbortMultipartUpload CompleteMultipartUpload CopyObject CreateBucket CreateMultipartUpload DeleteBucket DeleteObject
-    DeleteObjects GetBucketLocation GetObject GetObjectAttributes HeadBucket HeadObject ListBuckets ListMultipartUploads
-    ListObjects ListObjectsV2 ListObjectVersions ListParts PutObject UploadPart UploadPartCopy
+    DeleteObjects GetBucketLocation GetBucketVersioning GetObject GetObjectAttributes HeadBucket HeadObject ListBuckets ListMultipartUploads
+    ListObjects ListObjectsV2 ListObjectVersions ListParts PutBucketVersioning PutObject UploadPart UploadPartCopy
     """.split()
 )
 # Asked at other addresses (S3 Object Lambda, the control endpoint of directory buckets), so this endpoint never sees them.

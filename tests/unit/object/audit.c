@@ -282,9 +282,8 @@ static void check_chains(struct audit *audit, uint64_t bucket_id, struct usage_r
 /* A null version that the current one names is there, also where check_chains does not come. */
 static void check_null(struct audit *audit, const struct object_row *object)
 {
-    struct version_row null = {.bucket_id = object->bucket_id,
-                               .key = object->key,
-                               .sequence = object->null_sequence};
+    struct version_row null = {
+        .bucket_id = object->bucket_id, .key = object->key, .sequence = object->null_sequence};
     if (object->null_sequence != 0)
         assert_ok(row_get(audit->tx, TABLE_version, &null, audit->arena));
 }

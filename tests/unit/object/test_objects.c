@@ -147,9 +147,8 @@ static void test_version_ids(void **state)
     assert_ok(view_begin(store_engine(client->store), VIEW_WAIT, &tx));
     assert_ok(bucket_find(tx, PHOTOS, client->arena, &bucket));
     for (size_t i = 0; i < COUNT_OF(cases); i++)
-        assert_err(
-            object_find(tx, &bucket, cases[i].key, cases[i].version_id, client->arena, &row),
-            cases[i].expected);
+        assert_err(object_find(tx, &bucket, cases[i].key, cases[i].version_id, client->arena, &row),
+                   cases[i].expected);
     view_end(tx);
 }
 
