@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "object/bucket_config.h"
 #include "object/store_int.h"
 
 enum { NAME_MIN_BYTES = 3, NAME_MAX_BYTES = 63 };
@@ -70,6 +71,8 @@ static enum err create_apply(struct update *update, struct tx *tx)
     const struct owned_bucket_row owned = {
         .owner = create->owner, .name = create->name, .created_ms = create->row.created_ms};
     const struct usage_row usage = {.bucket_id = create->row.id};
+    if (create->tags.len > 0)
+        TRY(bucket_config_put(tx, &create->row, CONFIG_TAGS, create->tags));
     TRY(row_put(tx, TABLE_bucket, &create->row));
     TRY(row_put(tx, TABLE_owned_bucket, &owned));
     return row_put(tx, TABLE_usage, &usage);
@@ -95,6 +98,7 @@ static enum err delete_apply(struct update *update, struct tx *tx)
     struct bucket_row row;
     TRY(op_bucket_get(&del->op, tx, del->name, &row));
     TRY(must_be_empty(tx, row.id));
+    TRY(bucket_config_remove_all(tx, &row));
     TRY(row_delete(tx, TABLE_bucket, &row));
     TRY(row_delete(tx, TABLE_owned_bucket,
                    &(struct owned_bucket_row){.owner = row.owner, .name = row.name}));

@@ -10,6 +10,7 @@ enum err bucket_name_check(str name);
 struct bucket_create {
     struct obj_op op;
     str name, owner, region;
+    str tags;              /* a CONFIG_TAGS document; empty: none */
     struct bucket_row row; /* out */
 };
 /* ERR_BUCKET_OWNED, ERR_BUCKET_EXISTS. */

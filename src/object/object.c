@@ -351,6 +351,24 @@ void object_copy_start(struct object_copy *copy)
     obj_op_start(&copy->op, 0, copy_apply);
 }
 
+/* ---- Tags ---- */
+
+static enum err set_tags_apply(struct update *update, struct tx *tx)
+{
+    struct object_set_tags *set = container_of(update, struct object_set_tags, op.update);
+    struct bucket_row bucket;
+    TRY(op_bucket_get(&set->op, tx, set->bucket, &bucket));
+    TRY(object_find(tx, &bucket, set->key, set->version_id, set->op.arena, &set->row));
+    set->row.tags = set->tags;
+    set->row.tag_count = set->tag_count;
+    return version_rewrite(tx, &set->row, set->op.arena);
+}
+
+void object_set_tags_start(struct object_set_tags *set)
+{
+    obj_op_start(&set->op, 0, set_tags_apply);
+}
+
 /* ---- Checksums of what is stored ---- */
 
 enum { CHECKSUM_STEP_BYTES = 8 << 20 }; /* some 10 ms */

@@ -61,6 +61,17 @@ struct object_delete {
 };
 void object_delete_start(struct object_delete *del);
 
+/* Replaces the tags of a version, or of the current one; its bytes stay, and its time. */
+struct object_set_tags {
+    struct obj_op op;
+    str bucket, key, version_id;
+    str tags; /* pairs; empty: none */
+    uint64_t tag_count;
+    struct object_row row; /* out */
+};
+/* As object_find: ERR_NO_SUCH_KEY, ERR_NO_SUCH_VERSION, ERR_IS_DELETE_MARKER. */
+void object_set_tags_start(struct object_set_tags *set);
+
 /* Copies by reference: no bytes move. */
 struct object_copy {
     struct obj_op op;

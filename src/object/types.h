@@ -41,10 +41,14 @@ enum garbage_kind {
     GARBAGE_BUCKET = 4
 };
 
+/* Documents of a bucket; a bit of bucket.config_flags each. */
+enum bucket_config_kind { CONFIG_TAGS = 1, CONFIG_KIND_END };
+
 enum {
     KEY_MAX_BYTES = 1024,
     METADATA_MAX_BYTES = 2048,
     TAG_MAX_COUNT = 10,
+    BUCKET_TAG_MAX_COUNT = 50,
     PART_MAX_NUMBER = 10000,
     PIECE_MAX_COUNT =
         100000, /* of one object: what a commit can write without holding others up for long */

@@ -333,3 +333,13 @@ enum err version_remove(struct tx *tx, const struct bucket_row *bucket,
     }
     return usage_add(tx, bucket->id, &change, arena);
 }
+
+enum err version_rewrite(struct tx *tx, const struct object_row *row, struct arena *arena)
+{
+    struct object_row current;
+    enum err err = current_get(tx, row->bucket_id, row->key, arena, &current);
+    if (err != OK && err != ERR_NOT_FOUND)
+        return err;
+    bool is_current = err == OK && current.sequence == row->sequence;
+    return is_current ? row_put(tx, TABLE_object, row) : version_put(tx, row);
+}

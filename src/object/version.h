@@ -43,6 +43,8 @@ enum err version_add(struct tx *tx, const struct bucket_row *bucket,
 /* Removes this version for good, as object_find has found it. What was under it comes to light. */
 enum err version_remove(struct tx *tx, const struct bucket_row *bucket,
                         const struct object_row *row, struct arena *arena);
+/* Puts the row of a version that is there, changed in what it says of itself. */
+enum err version_rewrite(struct tx *tx, const struct object_row *row, struct arena *arena);
 /* The key's newest version, which may be a delete marker. ERR_NOT_FOUND. */
 enum err version_newest(struct tx *tx, uint64_t bucket_id, str key, struct arena *arena,
                         struct object_row *out_row);

@@ -8,6 +8,7 @@
 #include "s3/headers.h"
 #include "s3/reply.h"
 #include "s3/runner.h"
+#include "s3/tags.h"
 
 /* ---- ListBuckets ---- */
 
@@ -121,10 +122,9 @@ static enum err create_parse(struct s3_call *call)
 
 /* us-east-1 is never named as a constraint on AWS; a server of that region takes it all the
  * same. */
-static enum err location_parse(struct s3_call *call, str *out_region)
+static enum err configuration_parse(struct s3_call *call, struct bucket_create *create)
 {
     struct xml_node *root;
-    *out_region = (str){0};
     if (str_trim(call->content).len == 0)
         return OK;
     TRY(xml_parse(call->arena, call->content, &root));
@@ -134,15 +134,16 @@ static enum err location_parse(struct s3_call *call, str *out_region)
         return fail_set(&call->fail, ERR_NOT_IMPLEMENTED, NULL,
                         "Directory buckets are not implemented.");
     const struct xml_node *tags = xml_child(root, "Tags");
-    if (tags != NULL && tags->child != NULL)
-        return fail_set(&call->fail, ERR_NOT_IMPLEMENTED, NULL, "Bucket tags are not implemented.");
+    uint64_t tag_count;
+    if (tags != NULL)
+        TRY(s3_tags_parse(call, tags, BUCKET_TAG_MAX_COUNT, &create->tags, &tag_count));
     str region = xml_child_text(root, "LocationConstraint");
     if (region.len > 0 && !str_eq(region, call->s3->options.settings->region) &&
         !str_eq(region, STR("EU")))
         return fail_set(&call->fail, ERR_BAD_LOCATION, "LocationConstraint",
                         "this server's region is \"%.*s\"",
                         STR_ARG(call->s3->options.settings->region));
-    *out_region = region;
+    create->region = region;
     return OK;
 }
 
@@ -152,7 +153,7 @@ static enum err create_read(struct s3_call *call, enum view_flags flags)
     struct bucket_create *create = call->state;
     *create = (struct bucket_create){
         .op = s3_call_op(call), .name = call->bucket, .owner = s3_call_owner(call)};
-    return location_parse(call, &create->region);
+    return configuration_parse(call, create);
 }
 
 static void create_start(struct s3_call *call)

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "codec/url.h"
 #include "s3/reply.h"
+#include "s3/tags.h"
 
 /* ---- What is not served ---- */
 
@@ -193,32 +194,6 @@ static enum err metadata_parse(struct s3_call *call, str *out)
     return OK;
 }
 
-static enum err tags_parse(struct s3_call *call, struct object_row *row)
-{
-    enum { TAG_NAME_MAX_BYTES = 128 * 4, TAG_VALUE_MAX_BYTES = 256 * 4 };
-    str text = s3_header(call, "x-amz-tagging");
-    struct pair *pair;
-    size_t count;
-    if (text.len == 0)
-        return OK;
-    if (url_parse_query(call->arena, text, TAG_MAX_COUNT + 1, &pair, &count) != OK)
-        return ERR_BAD_TAG;
-    if (count > TAG_MAX_COUNT)
-        return fail_set(&call->fail, ERR_BAD_REQUEST, "x-amz-tagging",
-                        "Object tags cannot be greater than 10");
-    for (size_t i = 0; i < count; i++) {
-        bool is_bad = pair[i].name.len == 0 || pair[i].name.len > TAG_NAME_MAX_BYTES ||
-                      pair[i].value.len > TAG_VALUE_MAX_BYTES ||
-                      pair_find(pair, i, pair[i].name) != NULL ||
-                      str_has_prefix_nocase(pair[i].name, STR("aws:"));
-        if (is_bad)
-            return ERR_BAD_TAG;
-    }
-    row->tags = s3_pairs_pack(call->arena, pair, count);
-    row->tag_count = count;
-    return OK;
-}
-
 static bool is_redirect(str location)
 {
     return str_has_prefix(location, STR("/")) || str_has_prefix(location, STR("http://")) ||
@@ -238,7 +213,7 @@ enum err s3_object_headers_parse(struct s3_call *call, struct object_row *row)
     if (row->website_redirect.len > 0 && !is_redirect(row->website_redirect))
         return ERR_BAD_REDIRECT;
     TRY(metadata_parse(call, &row->metadata));
-    TRY(tags_parse(call, row));
+    TRY(s3_tags_header_parse(call, &row->tags, &row->tag_count));
     return s3_storage_class_parse(call, &row->storage_class);
 }
 

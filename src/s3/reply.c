@@ -120,6 +120,8 @@ static bool detail_is_message(enum err err)
     case ERR_BAD_ARGUMENT:
     case ERR_NOT_IMPLEMENTED:
     case ERR_BAD_RANGE:
+    case ERR_BAD_TAG:
+    case ERR_TOO_MANY_TAGS:
         return true;
     default:
         return false;

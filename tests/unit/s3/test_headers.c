@@ -216,12 +216,12 @@ static void test_tags(void **state)
         {"a=1", OK, 1},
         {"a=", OK, 1},
         {"a=1&b=2&c=3&d=4&e=5&f=6&g=7&h=8&i=9&j=10", OK, 10},
-        {"a=1&b=2&c=3&d=4&e=5&f=6&g=7&h=8&i=9&j=10&k=11", ERR_BAD_REQUEST, 0},
-        {"a=1&a=2", ERR_BAD_TAG, 0},
+        {"a=1&b=2&c=3&d=4&e=5&f=6&g=7&h=8&i=9&j=10&k=11", ERR_TOO_MANY_TAGS, 0},
+        {"a=1&a=2", ERR_BAD_ARGUMENT, 0},
         {"=1", ERR_BAD_TAG, 0},
         {"aws:x=1", ERR_BAD_TAG, 0},
         {"AWS:x=1", ERR_BAD_TAG, 0},
-        {"a=%zz", ERR_BAD_TAG, 0},
+        {"a=%zz", ERR_BAD_ARGUMENT, 0},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct fake_call fake;
