@@ -171,19 +171,25 @@ static void caught_signal(struct signals *signals, int number)
 
 /* ---- Periodic work ---- */
 
+static enum err drop_orphans(struct server *server, struct fail *fail)
+{
+    uint64_t dropped = 0;
+    enum err err = janitor_drop_orphans(server->store, &dropped, fail);
+    server->are_orphans_dropped = err == OK;
+    if (dropped)
+        log_event(LOG_INFO, "janitor", "removed what an earlier end left unfinished",
+                  LOG_U64("extents", dropped));
+    return err;
+}
+
+/* One that stands in the way of the search must not keep the rest from being taken apart. */
 static enum err run_janitor(void *context, struct fail *fail)
 {
     struct server *server = context;
-    if (!server->are_orphans_dropped) {
-        uint64_t dropped = 0;
-        TRY(janitor_drop_orphans(server->store, &dropped, fail));
-        server->are_orphans_dropped = true;
-        if (dropped)
-            log_event(LOG_INFO, "janitor", "removed what an earlier end left unfinished",
-                      LOG_U64("extents", dropped));
-    }
     struct janitor_report report;
-    return janitor_run(server->store, &report, fail);
+    enum err err = server->are_orphans_dropped ? OK : drop_orphans(server, fail);
+    enum err other = janitor_run(server->store, &report, err == OK ? fail : NULL);
+    return err == OK ? other : err;
 }
 
 static enum err watch_engine(void *context, struct fail *fail)

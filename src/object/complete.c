@@ -38,7 +38,7 @@ static enum err part_check(struct completion *c, size_t index)
     if (!etag_is(wanted->etag, part->md5, 0))
         return refuse_part(c, index, ERR_BAD_PART);
     /* A part of an upload without a kind may have been protected by another kind than the one
-     * that is kept: it was checked when it came. */
+     * that is kept: what the client says of that one here cannot be compared. */
     bool is_comparable =
         c->upload.checksum_kind != CHECKSUM_NONE || part->checksum_kind == wanted->checksum_kind;
     if (wanted->checksum.len > 0 && is_comparable &&
@@ -87,8 +87,11 @@ static enum err join_checksum(struct completion *c, struct object_row *row)
         type = CHECKSUM_FULL_OBJECT;
     }
     for (size_t i = 0; i < args->part_count; i++)
-        if (c->part[i].checksum_kind != kind)
-            return OK;
+        if (c->part[i].checksum_kind !=
+            kind) /* none can be told of the whole, and none be compared */
+            return args->checksum_kind != CHECKSUM_NONE || args->has_checksum_type
+                       ? ERR_BAD_UPLOAD_CHECKSUM
+                       : OK;
     if (args->has_checksum_type && args->checksum_type != type)
         return ERR_BAD_UPLOAD_CHECKSUM;
     struct checksum_joiner joiner;

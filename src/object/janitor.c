@@ -7,6 +7,8 @@ enum {
     SWEEP_ROWS_MAX = 256, /* rows changed in one update */
     GARBAGE_BATCH_MAX = 256,
     JANITOR_ARENA_BYTES = 64 << 20,
+    CLOCK_SLACK_MS =
+        60 * 60 * 1000, /* that a clock may be set back by without being taken for wrong */
 };
 
 struct sweep {
@@ -156,10 +158,12 @@ static void report_count(struct janitor_report *report, uint64_t kind)
         report->uploads_freed++;
 }
 
+/* Garbage of the future is of a time when the clock was wrong. */
 static bool is_ripe(struct store *store, const struct garbage_row *row, int64_t now_ms)
 {
-    return now_ms - (int64_t)row->since_ms >= store->garbage_grace_ms &&
-           !is_pinned(&store->pins, (enum garbage_kind)row->kind, row->id);
+    int64_t age_ms = now_ms - (int64_t)row->since_ms;
+    bool is_old = age_ms >= store->garbage_grace_ms || age_ms < -CLOCK_SLACK_MS;
+    return is_old && !is_pinned(&store->pins, (enum garbage_kind)row->kind, row->id);
 }
 
 /* The next ripe rows behind *from. */
@@ -196,17 +200,22 @@ enum err janitor_run(struct store *store, struct janitor_report *out_report, str
     struct garbage_row ripe[GARBAGE_BATCH_MAX], from = {0};
     size_t count = GARBAGE_BATCH_MAX;
     struct arena *arena = arena_new(JANITOR_ARENA_BYTES);
-    enum err err = OK;
+    enum err err = OK, first_err = OK;
     while (err == OK && count == GARBAGE_BATCH_MAX) {
         err = garbage_collect(store, &from, ripe, &count, &report.left_for_later);
         for (size_t i = 0; i < count && err == OK; i++) {
             struct sweep sweep = {.arena = arena, .garbage = ripe[i]};
-            err = garbage_work_off(store, &sweep);
-            report_count(&report, ripe[i].kind);
+            enum err one = garbage_work_off(store, &sweep);
             from = ripe[i];
+            if (one == OK)
+                report_count(&report, ripe[i].kind);
+            else if (first_err == OK)
+                first_err = one; /* the others need not wait for it */
         }
     }
     arena_free(arena);
+    if (err == OK)
+        err = first_err;
     if (err != OK)
         return fail_set(fail, err, NULL,
                         "what was deleted could not be taken apart; it is tried again later");
@@ -218,6 +227,7 @@ struct orphan_search {
     struct store *store;
     struct arena *arena;
     uint64_t dropped;
+    enum err err; /* the first failure; the search goes on */
 };
 
 static enum err drop_if_orphan(void *context, uint64_t id)
@@ -229,10 +239,14 @@ static enum err drop_if_orphan(void *context, uint64_t id)
     struct extent_row row = {.id = id};
     enum err err = row_get(tx, TABLE_extent, &row, search->arena);
     view_end(tx);
-    if (err != ERR_NOT_FOUND)
-        return err;
-    search->dropped++;
-    return extent_drop(search->store->engine, id);
+    if (err == OK)
+        return OK;
+    if (err == ERR_NOT_FOUND)
+        err = extent_drop(search->store->engine, id);
+    search->dropped += err == OK;
+    if (search->err == OK)
+        search->err = err;
+    return OK;
 }
 
 enum err janitor_drop_orphans(struct store *store, uint64_t *out_dropped, struct fail *fail)
@@ -240,8 +254,10 @@ enum err janitor_drop_orphans(struct store *store, uint64_t *out_dropped, struct
     struct orphan_search search = {.store = store, .arena = arena_new(JANITOR_ARENA_BYTES)};
     enum err err = extent_each(store->engine, drop_if_orphan, &search);
     arena_free(search.arena);
-    if (err != OK)
-        return fail_set(fail, err, NULL, "the search for left-over extents was broken off");
     *out_dropped = search.dropped;
-    return OK;
+    if (err == OK)
+        err = search.err;
+    return err == OK ? OK
+                     : fail_set(fail, err, NULL,
+                                "not all left-over extents could be removed; it is tried again");
 }

@@ -243,8 +243,10 @@ static void delete_submit(struct object_delete *del);
 static void delete_done(struct update *update, enum err result)
 {
     struct object_delete *del = container_of(update, struct object_delete, op.update);
+    for (size_t i = del->first; del->first > 0 && result != OK && i < del->count; i++)
+        del->entry[i].result = result;
     if (result != OK || del->end == del->count) {
-        del->op.done(&del->op, result);
+        del->op.done(&del->op, del->first > 0 ? OK : result);
         return;
     }
     del->first = del->end;

@@ -109,10 +109,10 @@ static enum err first_below(struct tx *tx, uint64_t bucket_id, str key, struct a
     struct cursor *cursor;
     TRY(cursor_open(tx, TABLE_version, &from, 2, &cursor));
     enum err err = cursor_next(cursor, &row);
-    uint64_t sequence = row.sequence;
+    if (err == OK)
+        err = version_get(tx, bucket_id, key, row.sequence, arena, out_row);
     cursor_close(cursor);
-    TRY(err);
-    return version_get(tx, bucket_id, key, sequence, arena, out_row);
+    return err;
 }
 
 enum err version_newest(struct tx *tx, uint64_t bucket_id, str key, struct arena *arena,

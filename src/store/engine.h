@@ -106,7 +106,7 @@ enum err extent_write(struct extent_writer *writer, const void *data, size_t len
                       uint64_t offset); /* worker */
 /* length: the end of what was written; ERR_BAD_INPUT when that is not so, or when a piece before
  * it is missing. Makes it durable and fills id, length, block_size, block_crcs (in the arena)
- * and created_ms of the row, which the caller then puts then puts. The writer is gone after it,
+ * and created_ms of the row, which the caller then puts. The writer is gone after it,
  * whatever it returns. Until that row is committed the extent belongs to nobody: a crash, or
  * extent_drop, removes it. Worker. */
 enum err extent_seal(struct extent_writer *writer, uint64_t length, struct arena *arena,

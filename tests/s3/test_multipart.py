@@ -472,3 +472,16 @@ def test_concurrent_parts(client, begun):
     assert not failures
     complete(client, begun, [done[number] for number in range(1, 17)])
     assert read(client, begun[0], "k") == b"".join(bodies.values())
+
+
+def test_whole_checksum_that_cannot_be_told(client, raw, bucket):
+    """Parts that were copied have no checksum, so none of the whole is known: one that the client gives is not taken unseen."""
+    client.put_object(Bucket=bucket, Key="source", Body=pattern(PART))
+    upload_id = raw.request("POST", f"/{bucket}/k?uploads").xml.findtext("UploadId")
+    copied = raw.put(
+        f"/{bucket}/k?partNumber=1&uploadId={upload_id}", b"", {"x-amz-copy-source": f"{bucket}/source"}
+    ).xml.findtext("ETag")
+    document = f"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{copied}</ETag></Part></CompleteMultipartUpload>"
+    wrong = {"x-amz-checksum-crc64nvme": "AAAAAAAAAAA="}
+    raw.request("POST", f"/{bucket}/k?uploadId={upload_id}", document.encode(), wrong).is_error(400, "InvalidRequest")
+    assert raw.request("POST", f"/{bucket}/k?uploadId={upload_id}", document.encode()).status == 200

@@ -469,17 +469,21 @@ static enum err make_target(struct backup *backup)
 {
     const char *path = backup->options->target;
     struct tree *tree = &backup->tree;
+    bool is_new = access(path, F_OK) != 0;
     enum err err = tree_make(tree, backup->engine->io, path, backup->fail);
     if (err == ERR_EXISTS && has_entry(tree, MARKER) && !has_entry(tree, "manifest")) {
         *backup->fail = (struct fail){0};
         err = tree_empty(tree);
     }
     TRY(err);
-    backup->is_target_ours = true;
-    if (is_within(tree->fd, backup->engine->dir.fd))
+    if (is_within(tree->fd, backup->engine->dir.fd)) {
+        if (is_new)
+            (void)rmdir(path);
         return fail_set(backup->fail, ERR_BAD_INPUT, NULL,
                         "the folder \"%s\" lies in the data folder; a backup belongs elsewhere",
                         path);
+    }
+    backup->is_target_ours = true;
     FD_SCOPED int marker = -1;
     TRY(io_open(tree->io, tree->fd, MARKER, O_WRONLY | O_CREAT | O_EXCL, &marker));
     TRY(tree_add_folders(tree));

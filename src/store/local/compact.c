@@ -263,6 +263,9 @@ enum err local_compact_one(struct local_engine *engine)
         store_log_scan_segment(engine->log, choice.segment, read_record, &slice, &end, NULL);
     if (err == OK)
         err = commit_slice(&slice);
+    /* What the index said may be of a batch whose snapshot is not the newest yet. An update, even an empty one, ends after it is. */
+    if (err == OK)
+        err = catalog_update_wait(&engine->base, &slice.update);
     if (err == OK)
         store_log_set_empty(engine->log, choice.segment, snapshot_newest(&engine->snapshots));
     else if (err == ERR_CORRUPT)
@@ -290,6 +293,10 @@ static enum err forget_figures(struct local_engine *engine)
 
 enum err local_give_back(struct local_engine *engine)
 {
+    /* A backup copies one segment after the other. One that it has, with a row in it that was deleted, must not go meanwhile: the
+     * next one, which has the deletion, would then be the oldest, drop it, and go too. */
+    if (local_is_frozen(engine))
+        return OK;
     uint64_t oldest = snapshot_oldest(&engine->snapshots);
     if (!store_log_has_retirable(engine->log, oldest))
         return OK;

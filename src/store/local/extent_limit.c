@@ -5,8 +5,7 @@
 #include "store/local/segment.h"
 
 enum {
-    LINE_LEN = 17,  /* sixteen digits and a line feed */
-    TIME_BITS = 42, /* of an id */
+    LINE_LEN = 17, /* sixteen digits and a line feed */
 };
 
 enum err extent_limit_read(int extents_fd, uint64_t *out_ms)
@@ -23,7 +22,7 @@ enum err extent_limit_read(int extents_fd, uint64_t *out_ms)
     if (text.len != LINE_LEN || text.ptr[LINE_LEN - 1] != '\n')
         return ERR_CORRUPT;
     text.ptr[LINE_LEN - 1] = '\0';
-    return segment_name_parse(text.ptr, "", out_ms) && *out_ms >> (TIME_BITS - 1) == 0
+    return segment_name_parse(text.ptr, "", out_ms) && *out_ms >> EXTENT_TIME_BITS == 0
                ? OK
                : ERR_CORRUPT;
 }

@@ -109,9 +109,12 @@ void extent_store_close(struct extent_store *store)
 static enum err raise_limit(struct extent_store *store, uint64_t ms)
 {
     char text[EXTENT_LIMIT_TEXT_MAX];
-    int len = snprintf(text, sizeof(text), "%016" PRIx64 "\n", ms + LIMIT_AHEAD_MS);
+    uint64_t limit_ms = ms + LIMIT_AHEAD_MS;
+    if (limit_ms >> EXTENT_TIME_BITS != 0)
+        return ERR_UNAVAILABLE; /* the clock is wrong, and an id has no room for it */
+    int len = snprintf(text, sizeof(text), "%016" PRIx64 "\n", limit_ms);
     TRY(file_replace(store->dir_fd, "limit", str_of(text, (size_t)len), 0600));
-    store->limit_ms = ms + LIMIT_AHEAD_MS;
+    store->limit_ms = limit_ms;
     return OK;
 }
 

@@ -55,6 +55,14 @@ void local_freeze_end(struct local_engine *engine, struct freeze *freeze)
     snapshot_let(&engine->snapshots, freeze->snapshot);
 }
 
+bool local_is_frozen(struct local_engine *engine)
+{
+    pthread_mutex_lock(&engine->freezes.mutex);
+    bool is_frozen = !list_is_empty(&engine->freezes.list);
+    pthread_mutex_unlock(&engine->freezes.mutex);
+    return is_frozen;
+}
+
 /* ---- Keeping files ---- */
 
 static void kept_name(uint64_t id, char dst[KEPT_NAME_MAX])

@@ -3,7 +3,8 @@
  * rows are gone. While states are frozen, the file of an extent that one of them has a row of is moved to tmp/ instead, where it is
  * found, and where the next start would remove it.
  *
- * Rests on the contract: an extent is dropped after the commit that removed its row. Any thread. */
+ * Rests on the contract: an extent is dropped after the commit that removed its row, but for a disk so full that the row cannot go
+ * (src/object/janitor.c). Any thread. */
 #pragma once
 
 #include <pthread.h>
@@ -31,6 +32,8 @@ void freezes_release(struct freezes *freezes);
 /* The newest state, until local_freeze_end; what was kept for it goes with the last one. */
 void local_freeze_begin(struct local_engine *engine, struct freeze *freeze);
 void local_freeze_end(struct local_engine *engine, struct freeze *freeze);
+/* Whether there is a frozen state. */
+bool local_is_frozen(struct local_engine *engine);
 
 /* Moves the file of an extent that is to be dropped out of the way when a frozen state needs it, and says so in *out_kept. */
 enum err local_freeze_keep(struct local_engine *engine, uint64_t id, bool *out_kept);

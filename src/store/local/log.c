@@ -380,15 +380,32 @@ static enum err activate_next(struct store_log *log, uint64_t min_size)
     return err;
 }
 
-/* What a write without room has left is never taken for records: the next one is written over its beginning, and the chain
- * does not lead to the rest, even if that one is equal but for the salt. After any other failure nobody knows what the file
- * holds. */
+/* A write that found no room may have left its first records whole, which a start would take for committed when nothing is written
+ * over them before: so that is done now, and durably. */
+static enum err take_back(struct store_log *log)
+{
+    const struct io *io = log->dir.io;
+    static const char zeroes[RECORD_ALIGNMENT];
+    char header[RECORD_HEADER_SIZE];
+    size_t len;
+    struct record record;
+    TRY(io_read_some(io, log->active->fd, header, sizeof(header), log->end_offset, &len));
+    if (record_header_decode(str_of(header, len), &record) != OK ||
+        record.epoch != log->active->epoch)
+        return OK;
+    TRY(io_write(io, log->active->fd, zeroes, sizeof(zeroes), log->end_offset));
+    return io_sync_data(io, log->active->fd);
+}
+
+/* What a write without room has left is never taken for records: its beginning is taken back, and the chain does not lead to the
+ * rest, even if what is written next is equal but for the salt. After any other failure nobody knows what the file holds. */
 static enum err write_at_end(struct store_log *log, str bytes)
 {
     enum err err = io_write(log->dir.io, log->active->fd, bytes.ptr, bytes.len, log->end_offset);
-    if (err != OK)
-        log->salt = rand_u64();
-    return err == OK || err == ERR_NO_SPACE ? err : ERR_IO;
+    if (err == OK)
+        return OK;
+    log->salt = rand_u64();
+    return err == ERR_NO_SPACE && take_back(log) == OK ? ERR_NO_SPACE : ERR_IO;
 }
 
 /* Nothing follows in the active segment, and that is durable before the next one is written. */

@@ -58,6 +58,8 @@ struct scan {
     uint64_t offset;
     uint64_t sequence;
     uint32_t chain;
+    uint64_t durable;     /* what the records so far say was on stable storage */
+    uint64_t unsure_from; /* the first record that none says that of */
     bool
         may_skip; /* the next sequence may be any larger one: segments before this one have been given back */
     bool is_sealed;
@@ -100,6 +102,10 @@ static enum err next_record(struct scan *scan, struct record *out_record, str *o
         if (err == ERR_NOT_FOUND)
             continue;
         TRY(err);
+        if (out_record->durable > scan->durable) {
+            scan->durable = out_record->durable;
+            scan->unsure_from = places[i];
+        }
         scan->offset = places[i] + RECORD_HEADER_SIZE + out_record->payload_length;
         scan->sequence = out_record->sequence;
         scan->chain = out_record->check;
@@ -220,6 +226,7 @@ struct recovery {
     struct log_position position; /* behind the last record that was read */
     bool is_sealed;               /* the segment that it lies in */
     bool has_gap;                 /* records between it and the next segment were lost */
+    bool is_whole; /* from the first segment there is: some may have been given back */
     log_visit visit;
     void *context;
     struct fail *fail;
@@ -234,8 +241,9 @@ static void place_scan(const struct recovery *recovery, uint64_t id, struct scan
         scan->offset = position->offset;
         scan->chain = position->chain;
     } else {
-        /* Only neighbours follow each other without a gap; between others, segments were given back. */
-        scan->may_skip = position->segment + 1 != id || recovery->has_gap;
+        /* Only neighbours follow each other without a gap; between others, segments were given back. Behind the index's position none
+         * can have been: that takes an index on the disk that reaches further. */
+        scan->may_skip = (recovery->is_whole && position->segment + 1 != id) || recovery->has_gap;
     }
 }
 
@@ -291,17 +299,67 @@ static enum err recover_records(struct recovery *recovery, struct scan *scan)
     }
 }
 
+static enum err pass_by(void *context, const struct log_found *found)
+{
+    (void)context;
+    (void)found;
+    return OK;
+}
+
+static enum err write_again(const struct store_log *log, int fd, const struct scan *scan)
+{
+    MEM_SCOPED char *bytes = mem_alloc(WINDOW_BYTES);
+    for (uint64_t at = scan->unsure_from; at < scan->offset;) {
+        uint64_t left = scan->offset - at;
+        size_t len = left < WINDOW_BYTES ? (size_t)left : WINDOW_BYTES;
+        TRY(io_read(log->dir.io, fd, bytes, len, at));
+        TRY(io_write(log->dir.io, fd, bytes, len, at));
+        at += len;
+    }
+    return OK;
+}
+
+static bool is_followed(struct store_log *log, uint64_t id)
+{
+    struct log_figures next;
+    return store_log_next_segment(log, id, &next) && store_log_next_segment(log, next.id, &next);
+}
+
+/* What stands at the end may have been written by a process that was killed before it could sync, or by one whose sync failed: that
+ * leaves pages in memory which count as written, and the next sync says OK (fsync(2)). So what no later record calls durable is written
+ * again and synced, before the index, which may be flushed at any time, hears of it. Only the last segment with records can have such,
+ * and behind it there is none but the prepared one: a seal is synced before anything is written to the next. */
+static enum err settle_end(struct recovery *recovery, struct segment *segment, uint64_t id)
+{
+    struct store_log *log = recovery->log;
+    struct scan scan;
+    if (log->dir.io == &io_read_only || is_followed(log, id))
+        return OK;
+    scan_init(&scan, log, segment);
+    place_scan(recovery, id, &scan);
+    scan.unsure_from = scan.offset;
+    enum err err = scan_records(&scan, pass_by, NULL);
+    if (err == OK)
+        err = write_again(log, segment->fd, &scan);
+    if (err == OK)
+        err = io_sync_data(log->dir.io, segment->fd);
+    scan_release(&scan);
+    return err;
+}
+
 static enum err recover_segment(struct recovery *recovery, uint64_t id)
 {
     struct store_log *log = recovery->log;
     struct segment *segment;
     struct scan scan;
     TRY(log_hold(log, id, VIEW_WAIT, &segment, recovery->fail));
+    enum err err = settle_end(recovery, segment, id);
     scan_init(&scan, log, segment);
     place_scan(recovery, id, &scan);
     recovery->has_gap = false;
-    enum err err = recover_records(recovery, &scan);
-    /* What was read may have been written by a process that was killed before it could sync. */
+    if (err == OK)
+        err = recover_records(recovery, &scan);
+    /* For what was read behind damage. */
     if (err == OK)
         err = io_sync_data(log->dir.io, segment->fd);
     if (err == OK)
@@ -381,6 +439,7 @@ enum err store_log_recover(struct store_log *log, struct log_position *from, log
 {
     struct recovery recovery = {
         .log = log, .position = *from, .visit = visit, .context = context, .fail = fail};
+    recovery.is_whole = from->segment == 0;
     struct log_figures figures;
     if (log->lost)
         TRY(put_aside_headless(log));

@@ -332,6 +332,37 @@ static void test_orphans(void **state)
     assert_int_equal(count_rows(client, TABLE_extent), 1);
 }
 
+/* One that cannot be removed keeps neither the other orphans nor the garbage from going. */
+static void test_stubborn(void **state)
+{
+    (void)state;
+    struct world world;
+    uint64_t dropped = 0;
+    struct fail fail = {0};
+    struct janitor_report report;
+    world_open(&world, &(struct world_options){.has_faults = true});
+    struct client *client = &world.client;
+    str bytes = bytes_of(client->arena, 1, MIB);
+    assert_ok(create_bucket(client, PHOTOS));
+    assert_ok(put_bytes(client, PHOTOS, STR("a"), bytes));
+    assert_ok(put_bytes(client, PHOTOS, STR("b"), bytes));
+    leave_orphan(&world, 1);
+    leave_orphan(&world, MIB);
+    if (world_reopen(&world)) {
+        fault_arm(world.faults, FAULT_EXTENT_DROP, 0, ERR_IO);
+        assert_err(janitor_drop_orphans(world.store, &dropped, &fail), ERR_IO);
+        assert_int_equal(dropped, 1);
+    }
+    assert_ok(delete_object(client, PHOTOS, STR("a")));
+    assert_ok(delete_object(client, PHOTOS, STR("b")));
+    (void)usleep(5000); /* the grace */
+    fault_arm(world.faults, FAULT_EXTENT_DROP, 0, ERR_IO);
+    assert_err(janitor_run(world.store, &report, &fail), ERR_IO);
+    assert_int_equal(count_rows(client, TABLE_garbage), 0);
+    assert_int_equal(count_rows(client, TABLE_extent), 0);
+    world_close(&world);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -345,6 +376,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_most_pieces, world_setup, world_teardown),
         cmocka_unit_test(test_broken_off),
         cmocka_unit_test_setup_teardown(test_orphans, world_setup, world_teardown),
+        cmocka_unit_test(test_stubborn),
     };
     return world_choose(argc, argv) ? cmocka_run_group_tests(tests, NULL, NULL) : 2;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -523,6 +524,81 @@ static void damage_of_the_store_is_named_and_not_backed_up(void **state)
     assert_false(exists(w->root, "backup"));
 }
 
+/* ---- Deletions ---- */
+
+static struct turns {
+    _Atomic bool holds_keeper, is_held, is_frozen;
+    _Atomic unsigned retired_count, synced_count;
+} turns;
+
+/* Once a segment was emptied the compaction waits until the backup has that one; then it may go on with the next, and the backup waits
+ * for it. */
+static void take_turns(const char *place)
+{
+    enum { STEPS = 150, STEP_US = 20000 };
+    if (strcmp(place, "segment.emptied") == 0 && turns.holds_keeper) {
+        turns.holds_keeper = false;
+        turns.is_held = true;
+        while (turns.is_held)
+            (void)usleep(1000);
+    }
+    if (strcmp(place, "segment.retired") == 0)
+        turns.retired_count++;
+    if (strcmp(place, "backup.frozen") == 0)
+        turns.is_frozen = true;
+    if (strcmp(place, "copier.synced") != 0 || !turns.is_frozen || ++turns.synced_count != 2)
+        return;
+    turns.is_held = false;
+    for (int i = 0; i < STEPS && turns.retired_count < 2; i++)
+        (void)usleep(STEP_US);
+}
+
+static enum err apply_deletions(struct update *update, struct tx *tx)
+{
+    (void)update;
+    for (uint64_t i = 0; i < BODIES; i++) {
+        struct object_row row = {.bucket_id = 1, .key = str_of(&i, sizeof(i))};
+        TRY(row_delete(tx, TABLE_object, &row));
+    }
+    return OK;
+}
+
+/* A backup that has the segment with what was deleted must have the one with the deletions, too. */
+static void what_was_deleted_stays_deleted(void **state)
+{
+    enum { LEN = 20000, REWRITTEN = 100, REWRITES = 11, LARGE = 60000 };
+    struct world *w = *state;
+    struct local_restored restored;
+    struct update deletions = {.apply = apply_deletions, .flags = UPDATE_FREES};
+    static char bytes[LARGE];
+    engine_close(w->engine);
+    remove_folder(w->store);
+    w->engine = open_store_with(w->store, &fault_io);
+    turns = (struct turns){.holds_keeper = true};
+    for (uint64_t i = 0; i < 12; i++) {
+        fill_bytes(bytes, LEN, i);
+        assert_ok(put_body(w->engine, i, bytes, LEN));
+    }
+    fill_bytes(bytes, LARGE, REWRITTEN);
+    for (int i = 0; i < REWRITES; i++)
+        assert_ok(put_body(w->engine, REWRITTEN, bytes, LEN));
+    fault_set_reached(take_turns);
+    assert_ok(catalog_update_wait(w->engine, &deletions));
+    assert_ok(put_body(w->engine, REWRITTEN, bytes, LARGE));
+    for (int i = 0; i < 5000 && !turns.is_held; i++)
+        (void)usleep(1000);
+    assert_true(turns.is_held);
+    back_up(w);
+    fault_set_reached(NULL);
+    turns.is_held = false;
+    restore(w, &restored);
+    assert_int_equal(restored.object_count, 1);
+    struct engine *engine = open_store(w->restored);
+    for (uint64_t i = 0; i < 12; i++)
+        assert_err(check_body(engine, i, LEN), ERR_NOT_FOUND);
+    engine_close(engine);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, backup_setup, backup_teardown)
@@ -551,6 +627,7 @@ int main(void)
         CASE(target_that_is_too_small_is_refused_at_once),
         CASE(any_call_may_fail),
         CASE(damage_of_the_store_is_named_and_not_backed_up),
+        CASE(what_was_deleted_stays_deleted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

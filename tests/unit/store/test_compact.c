@@ -2,6 +2,8 @@
  * deleted comes back from a rebuild, and a view keeps what it can read. */
 #include "local_support.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -259,6 +261,72 @@ static void view_keeps_what_it_can_read(void **state)
     arena_free(arena);
 }
 
+/* ---- While a batch is published ---- */
+
+static struct window {
+    _Atomic bool is_armed, is_held;
+    _Atomic unsigned emptied_count;
+} window;
+
+/* Holds the commit thread between the index and the snapshot, until a segment was emptied meanwhile or would have been long ago. */
+static void hold_the_window(const char *place)
+{
+    enum { STEPS = 100 };
+    if (strcmp(place, "segment.emptied") == 0)
+        window.emptied_count++;
+    if (strcmp(place, "index.applied") != 0 || !window.is_armed)
+        return;
+    window.is_armed = false;
+    window.is_held = true;
+    for (int i = 0; i < STEPS && window.emptied_count == 0; i++)
+        (void)usleep(STEP_US);
+}
+
+static void *delete_the_last(void *engine)
+{
+    assert_ok(delete_body(engine, 5));
+    return NULL;
+}
+
+/* The index is ahead of the newest snapshot for a moment: a segment in which nothing counts any more by the one still has a row of the
+ * other. */
+static void segment_stays_until_the_snapshot_is_published(void **state)
+{
+    enum { LEN = 20000, COUNT = 60, FIRST = 12, LAST = 5 };
+    struct compacting *test = *state;
+    static char bytes[LEN];
+    uint64_t key = LAST;
+    pthread_t thread;
+    struct tx *tx;
+    struct object_row row = {.bucket_id = 1, .key = str_of(&key, sizeof(key))};
+    struct arena *arena = arena_new(1 << 20);
+    engine_close(test->engine);
+    test->engine = open_store_with(test->path, &fault_io);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        fill_bytes(bytes, LEN, i);
+        assert_ok(put_body(test->engine, i, bytes, LEN));
+    }
+    for (uint64_t i = 0; i < FIRST; i++)
+        if (i != LAST)
+            assert_ok(delete_body(test->engine, i));
+    window = (struct window){.is_armed = true};
+    fault_set_reached(hold_the_window);
+    assert_int_equal(pthread_create(&thread, NULL, delete_the_last, test->engine), 0);
+    while (!window.is_held)
+        (void)usleep(STEP_US);
+    assert_ok(view_begin(test->engine, VIEW_WAIT, &tx));
+    assert_ok(row_get(tx, TABLE_object, &row, arena));
+    (void)pthread_join(thread, NULL);
+    for (int i = 0; i < WAIT_STEPS && window.emptied_count == 0; i++)
+        (void)usleep(STEP_US);
+    (void)usleep(10 * STEP_US);
+    enum err err = blob_read(tx, &row.body, bytes);
+    view_end(tx);
+    fault_set_reached(NULL);
+    arena_free(arena);
+    assert_ok(err);
+}
+
 /* A store that rests is left in peace. */
 static void nothing_is_done_without_need(void **state)
 {
@@ -284,6 +352,7 @@ int main(void)
         COMPACT_TEST(deletion_is_kept_as_long_as_what_it_deletes),
         COMPACT_TEST(index_is_tidied_at_rest),
         COMPACT_TEST(view_keeps_what_it_can_read),
+        COMPACT_TEST(segment_stays_until_the_snapshot_is_published),
         COMPACT_TEST(nothing_is_done_without_need),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
  * rebuild; damage is named and never turned into wrong bytes. A crash is a copy of the folder of an open engine. */
 #include "local_support.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -436,6 +437,52 @@ static void repair_of_a_sound_store_changes_nothing(void **state)
     engine_close(engine);
 }
 
+/* ---- What a failed write leaves ---- */
+
+/* A write that found no room half-way may have left whole records; who was told so must not meet them after a restart. */
+static void refused_update_stays_refused(void **state)
+{
+    struct stores *stores = *state;
+    char value[64];
+    struct engine *engine = open_store_with(stores->path, &fault_io);
+    assert_ok(put_setting(engine, "a", STR("1")));
+    fault_set(FAULT_WRITE, 0, ENOSPC, false);
+    fault_set_partial_write(512);
+    assert_err(put_setting(engine, "b", STR("2")), ERR_NO_SPACE);
+    engine_close(engine);
+    fault_clear();
+    engine = open_store_with(stores->path, &fault_io);
+    assert_int_equal(get_setting(engine, "b", value, sizeof(value)), -1);
+    assert_int_equal(get_setting(engine, "a", value, sizeof(value)), 1);
+    assert_ok(put_setting(engine, "c", STR("3")));
+    engine_close(engine);
+}
+
+/* Files of the log behind the index's position cannot have been given back, so one that is not there is missed. */
+static void lost_segment_behind_the_index_is_named(void **state)
+{
+    enum { COUNT = 40, LEN = 20000 };
+    struct stores *stores = *state;
+    static char bytes[LEN];
+    char folder[TEST_PATH_MAX + 16], file[TEST_PATH_MAX];
+    struct engine *engine = open_store(stores->path);
+    assert_ok(put_setting(engine, "first", STR("1")));
+    engine_close(engine); /* the index is on disk, and its position in the first segment */
+    engine = open_store(stores->path);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        fill_bytes(bytes, LEN, i);
+        assert_ok(put_body(engine, i, bytes, LEN));
+    }
+    copy_folder(stores->path, stores->copy);
+    engine_close(engine);
+    (void)snprintf(folder, sizeof(folder), "%s/log", stores->copy);
+    assert_true(nth_file(folder, ".log", 1, file));
+    assert_int_equal(unlink(file), 0);
+    struct fail fail = {0};
+    const struct local_options options = {.data_dir = stores->copy, .segment_bytes = 256 << 10};
+    assert_err(local_engine_open(&options, &engine, &fail), ERR_CORRUPT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -452,6 +499,8 @@ int main(void)
         RECOVERY_TEST(golden_log_reads_as_ever),
         RECOVERY_TEST(repair_keeps_what_can_be_read),
         RECOVERY_TEST(repair_of_a_sound_store_changes_nothing),
+        RECOVERY_TEST(refused_update_stays_refused),
+        RECOVERY_TEST(lost_segment_behind_the_index_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
