@@ -80,6 +80,12 @@ class Program:
             assert time.monotonic() < deadline, f"{what}\n{self.out()}{self.log()}"
             time.sleep(0.02)
 
+    def anonymous_bytes(self):
+        """Memory in use; pages of files do not count."""
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
+            fields = dict(line.split(":", 1) for line in status)
+        return int(fields["RssAnon"].split()[0]) * 1024
+
     def send_signal(self, number):
         self.process.send_signal(number)
 
