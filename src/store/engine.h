@@ -4,11 +4,11 @@
  * Two halves. The catalogue holds typed rows in ordered tables (store/rows.def); everything that
  * must be atomic is one update. Extents are immutable, checksummed runs of bytes for large bodies.
  *
- * Promises every engine keeps (numbers are those of the design):  1. When an update's `done` says
- * OK, and when extent_seal returned OK, it is on stable storage.  2. After a crash every update is
- * there whole or not at all, and those that were acknowledged are there.  3. A view that begins
- * after an update's `done` sees the update.  4. Wrong bytes are never given out: damage is
- * ERR_CORRUPT.
+ * Promises every engine keeps (numbers are those of docs/reliability.md):  1. When an update's
+ * `done` says OK, and when extent_seal returned OK, it is on stable storage.  2. After a crash
+ * every update is there whole or not at all, and those that were acknowledged are there.  3. A view
+ * that begins after an update's `done` sees the update.  4. Wrong bytes are never given out: damage
+ * is ERR_CORRUPT.
  *
  * Threads: every function may be called from any thread, unless it says "worker": it may block and
  * must not run on a loop. With VIEW_NOWAIT a read never waits for the disk or a lock that is held
