@@ -44,14 +44,13 @@ MODES = {
 
 @dataclass
 class Row:
-    """One line of the table. `goal` is a bound: at most or at least; `later` the next one, only shown."""
+    """One line of the table. Its goal is a bound: at most or at least."""
 
     name: str
     value: float
     unit: str = ""
     at_most: float | None = None
     at_least: float | None = None
-    later: str = ""
     note: str = ""
     rounds: list = field(default_factory=list)
 
@@ -204,8 +203,7 @@ class Figures:
         self.add(
             "GET 4 KiB signed, CPU a request / nginx",
             median(ratios),
-            at_most=1.7,
-            later="1.4",
+            at_most=1.4,
             rounds=ratios,
             note=f"pail {median([p.cpu_us_per_request for p in pail]):.1f} us, "
             f"nginx {median([n.cpu_us_per_request for n in nginx]):.1f} us; "
@@ -282,8 +280,7 @@ class Figures:
         self.add(
             "PUT 4 KiB durable, rate / append + fdatasync",
             median(ratios),
-            at_least=4,
-            later="6",
+            at_least=6,
             rounds=ratios,
             note=f"pail {median([p.per_second for p in puts]):,.0f} a second with 64 connections, "
             f"loop {median([a.per_second for a in appends]):,.0f}",
@@ -292,8 +289,7 @@ class Figures:
             "PUT 4 KiB durable, CPU a request",
             median([p.cpu_us_per_request for p in puts]),
             unit="us",
-            at_most=60,
-            later="40",
+            at_most=40,
             note=f"client {median([p.client_cpu_us for p in puts]):.1f} us",
         )
         rate = int(median([p.per_second for p in puts]) / 2)
