@@ -43,6 +43,7 @@ struct bench_options {
     uint64_t max_keys;               /* of a list's page */
     bool delimiter;                  /* lists show folders */
     bool from_start;                 /* lists begin at the first key, not at a random one */
+    bool each_once;                  /* reads alone take every key once */
 
     /* How hard. */
     uint64_t concurrency, threads;

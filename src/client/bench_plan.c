@@ -14,10 +14,32 @@ static bool is_only(const struct bench_plan *plan, enum bench_op op)
     return plan->weight[op] == plan->weight_total;
 }
 
+static uint64_t common_divisor(uint64_t a, uint64_t b)
+{
+    while (b) {
+        uint64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* Steps of so many pass every key before one comes again: near the golden section, so that they scatter, and without a factor
+ * in common with the number of keys. */
+static uint64_t find_stride(uint64_t objects)
+{
+    uint64_t stride = objects / 1000 * 618 + objects % 1000 * 618 / 1000;
+    while (common_divisor(stride, objects) != 1)
+        stride++;
+    return stride;
+}
+
 void bench_plan_init_main(struct bench_plan *plan, const struct bench_options *options)
 {
-    *plan = (struct bench_plan){
-        .options = options, .limit = options->requests, .delete_end = options->objects};
+    *plan = (struct bench_plan){.options = options,
+                                .limit = options->requests,
+                                .delete_end = options->objects,
+                                .read_stride = find_stride(options->objects)};
     set_weights(plan, options->weight);
 }
 
@@ -69,6 +91,17 @@ static bool choose_put(struct bench_plan *plan, struct bench_random *random, uin
     return !plan->put_end || cursor < plan->put_end;
 }
 
+/* Each key once, and none after its neighbour, which the system may have read ahead. */
+static bool choose_unread(struct bench_plan *plan, uint64_t *out_index)
+{
+    uint64_t objects = plan->options->objects;
+    uint64_t cursor = atomic_fetch_add(&plan->read_cursor, 1);
+    if (cursor >= objects)
+        return false;
+    *out_index = (uint64_t)((bench_wide)cursor * plan->read_stride % objects);
+    return true;
+}
+
 static bool choose_index(struct bench_plan *plan, struct bench_random *random,
                          struct bench_choice *choice)
 {
@@ -83,6 +116,8 @@ static bool choose_index(struct bench_plan *plan, struct bench_random *random,
     }
     if (choice->op == BENCH_PUT)
         return choose_put(plan, random, &choice->index);
+    if (plan->options->each_once && choice->op != BENCH_LIST && is_only(plan, choice->op))
+        return choose_unread(plan, &choice->index);
     choice->index = bench_random_below(random, plan->options->objects);
     return true;
 }

@@ -2,7 +2,7 @@
  * there are no more. One plan serves all threads of a phase; its counters are atomic, the rest is set once.
  *
  * Keys. An object is an index; its name, size and content follow from the index alone, so reader and writer agree without
- * talking. Reads choose at random among the prepared keys. Puts alone go round the keys in order. In a mix without deletes
+ * talking. Reads choose at random among the prepared keys, or, alone and if so asked, take each once. Puts alone go round the keys in order. In a mix without deletes
  * puts overwrite keys at random; in one with deletes they make keys behind the prepared ones, and deletes take the oldest
  * of these, so that reads never meet a deleted key. */
 #pragma once
@@ -20,8 +20,9 @@ struct bench_plan {
     uint64_t limit; /* counted requests; 0: none */
     uint64_t
         put_end; /* puts alone: the round ends here instead of beginning again; 0: it goes on */
-    uint64_t delete_end; /* deletes alone: the keys 0 .. delete_end - 1, each once */
-    _Atomic uint64_t started, put_cursor, delete_cursor;
+    uint64_t delete_end;  /* deletes alone: the keys 0 .. delete_end - 1, each once */
+    uint64_t read_stride; /* from one read to the next, when each key is read once */
+    _Atomic uint64_t started, put_cursor, delete_cursor, read_cursor;
     atomic_bool is_aborted; /* a thread found that going on has no sense */
 };
 

@@ -66,6 +66,46 @@ static void test_delete_takes_each_key_once(void **state)
     assert_false(bench_plan_next(&plan, &random, true, &choice));
 }
 
+static void test_reads_take_each_key_once(void **state)
+{
+    (void)state;
+    static const uint64_t counts[] = {1, 2, 3, 4, 10, 50, 1000, 4999};
+    static bool is_read[5000];
+    for (size_t i = 0; i < COUNT_OF(counts); i++) {
+        struct bench_options options = make_options(counts[i]);
+        options.each_once = true;
+        options.weight[i % 2 ? BENCH_HEAD : BENCH_GET] = 1;
+        struct bench_random random = {1};
+        struct bench_plan plan;
+        struct bench_choice choice;
+        bench_plan_init_main(&plan, &options);
+        memset(is_read, 0, sizeof(is_read));
+        for (uint64_t n = 0, last = 0; n < counts[i]; n++, last = choice.index) {
+            assert_true(bench_plan_next(&plan, &random, true, &choice));
+            assert_true(choice.index < counts[i] && !is_read[choice.index]);
+            is_read[choice.index] = true;
+            uint64_t step = choice.index > last ? choice.index - last : last - choice.index;
+            assert_true(n == 0 || counts[i] < 10 || step > counts[i] / 4);
+        }
+        assert_false(bench_plan_next(&plan, &random, true, &choice));
+    }
+}
+
+/* Lists and mixes choose at random whatever is said about reads. */
+static void test_others_do_not_end(void **state)
+{
+    (void)state;
+    struct bench_options options = make_options(3);
+    options.each_once = true;
+    options.weight[BENCH_GET] = options.weight[BENCH_PUT] = 1;
+    struct bench_random random = {1};
+    struct bench_plan plan;
+    struct bench_choice choice;
+    bench_plan_init_main(&plan, &options);
+    for (int n = 0; n < 100; n++)
+        assert_true(bench_plan_next(&plan, &random, true, &choice));
+}
+
 static void test_limit_is_of_counted_requests(void **state)
 {
     (void)state;
@@ -196,6 +236,8 @@ int main(void)
         cmocka_unit_test(test_put_goes_round),
         cmocka_unit_test(test_each_ends),
         cmocka_unit_test(test_delete_takes_each_key_once),
+        cmocka_unit_test(test_reads_take_each_key_once),
+        cmocka_unit_test(test_others_do_not_end),
         cmocka_unit_test(test_limit_is_of_counted_requests),
         cmocka_unit_test(test_abort),
         cmocka_unit_test(test_shares_of_a_mix),
