@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import content
 import process
 import servers
+from load import quotient
 
 KIB, MIB = 1024, 1024 * 1024
 MICRO = 1e6
@@ -199,7 +200,7 @@ class Figures:
         drives = [self.drive(server, "get", **options) for server in (self.nginx, self.pail)]
         alternate(1, *drives)
         nginx, pail = alternate(self.mode.rounds, *drives)
-        ratios = [p.cpu_us_per_request / n.cpu_us_per_request for n, p in zip(nginx, pail)]
+        ratios = [quotient(p.cpu_us_per_request, n.cpu_us_per_request) for n, p in zip(nginx, pail)]
         self.add(
             "GET 4 KiB signed, CPU a request / nginx",
             median(ratios),
@@ -393,14 +394,14 @@ class Figures:
                 at_most=2,
                 note=f"pages of 1000 from random keys; {median([one.per_second for one in result]):,.0f} pages a second",
             )
-        ratios = [m.cpu_us_per_key / f.cpu_us_per_key for f, m in zip(few, many)]
+        ratios = [quotient(m.cpu_us_per_key, f.cpu_us_per_key) for f, m in zip(few, many)]
         self.add(f"LIST, a key of {large:,} / a key of {small:,}", median(ratios), at_most=1.25, rounds=ratios)
         drives = [
             self.drive(self.pail, "list", concurrency=4, delimiter=True, from_start=True, **sets[count])
             for count in (small, large)
         ]
         few, many = alternate(self.mode.rounds, *drives)
-        ratios = [m.cpu_us_per_request / f.cpu_us_per_request for f, m in zip(few, many)]
+        ratios = [quotient(m.cpu_us_per_request, f.cpu_us_per_request) for f, m in zip(few, many)]
         self.add(
             f"LIST of 100 folders, over {large:,} keys / over {small:,}",
             median(ratios),

@@ -1,6 +1,7 @@
 """One run of `pail bench` against a server, with the server's CPU beside it."""
 
 import json
+import math
 import os
 import shlex
 import subprocess
@@ -9,6 +10,11 @@ from dataclasses import dataclass
 import servers
 
 BUCKET = "pail-bench"
+
+
+def quotient(part, whole):
+    """Not a number where nothing was counted: a run of less than a tick of the processor's time."""
+    return part / whole if whole else math.nan
 
 
 @dataclass
@@ -28,11 +34,11 @@ class Outcome:
 
     @property
     def cpu_us_per_request(self):
-        return self.cpu_seconds * 1e6 / self.requests
+        return quotient(self.cpu_seconds * 1e6, self.requests)
 
     @property
     def cpu_us_per_key(self):
-        return self.cpu_seconds * 1e6 / self.keys
+        return quotient(self.cpu_seconds * 1e6, self.keys)
 
 
 class Client:

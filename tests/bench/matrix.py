@@ -4,13 +4,16 @@ where the cliffs are, if there are any. `tests/bench/run --matrix` prints it; do
 To add a line: a call of `measure` in one of the methods that `run` calls."""
 
 import os
+import statistics
 from dataclasses import dataclass
 
 import content
 import servers
+from load import quotient
 
 KIB, MIB, GIB = 1024, 1024 * 1024, 1024 * 1024 * 1024
 CONNECTIONS = (1, 4, 16, 64, 256)
+SOME_CONNECTIONS = (1, 16, 64, 256)
 FEW = 16  # connections, where the size is what changes
 
 
@@ -18,44 +21,57 @@ FEW = 16  # connections, where the size is what changes
 class Scope:
     """How much: sizes with the number of objects of each."""
 
-    seconds: float
+    seconds: float  # of one drive
+    rounds: int  # of what is compared with nginx, A B A B
     sizes: tuple
     list_objects: int
+    is_cache_emptied: bool  # before what is called cold; a test may not do that to the machine
 
 
 SCOPES = {
-    "smoke": Scope(0.2, ((1 * KIB, 50), (4 * KIB, 50), (1 * MIB, 4)), 500),
+    "smoke": Scope(0.2, 1, ((1 * KIB, 50), (4 * KIB, 50), (1 * MIB, 4)), 500, False),
     "matrix": Scope(
-        2.0,
+        1.5,
+        3,
         ((1 * KIB, 10000), (4 * KIB, 10000), (64 * KIB, 2000), (1 * MIB, 200), (16 * MIB, 16), (1 * GIB, 2)),
         100_000,
+        True,
     ),
 }
 
 
+def median(values):
+    return statistics.median(values)
+
+
 @dataclass
 class Line:
+    """Figures are medians of the rounds, ratios too: each round has its own."""
+
     what: str
     connections: int
-    pail: object  # load.Outcome
-    nginx: object = None
+    pail: list  # of load.Outcome, one a round
+    nginx: list = ()
+
+    def ratio(self, figure):
+        return median([quotient(figure(p), figure(n)) for p, n in zip(self.pail, self.nginx)])
 
     def cells(self):
         """As docs/benchmarks.md has them."""
-        one = self.pail
-        speed = f"{one.bytes_per_second / 1e6:,.0f}" if one.bytes else ""
+        per_second = median([one.per_second for one in self.pail])
+        speed = median([one.bytes_per_second for one in self.pail])
         cells = [
             self.what,
             str(self.connections),
-            f"{one.per_second:,.0f}" if one.per_second >= 10 else f"{one.per_second:.2f}",
-            speed,
-            time_text(one.p50_us),
-            time_text(one.p99_us),
-            time_text(one.cpu_us_per_request),
+            f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:.2f}",
+            f"{speed / 1e6:,.0f}" if speed else "",
+            time_text(median([one.p50_us for one in self.pail])),
+            time_text(median([one.p99_us for one in self.pail])),
+            time_text(median([one.cpu_us_per_request for one in self.pail])),
         ]
         if self.nginx:
-            cells.append(f"{one.per_second / self.nginx.per_second:.2f}")
-            cells.append(f"{one.cpu_us_per_request / self.nginx.cpu_us_per_request:.2f}" if self.nginx.cpu_seconds else "")
+            cells.append(f"{self.ratio(lambda one: one.per_second):.2f}")
+            cells.append(f"{self.ratio(lambda one: one.cpu_us_per_request):.2f}")
         return cells + [""] * (len(HEAD) - len(cells))
 
 
@@ -104,8 +120,11 @@ class Matrix:
         if "requests" not in options:
             options.setdefault("duration", f"{self.scope.seconds}s")
         compared = [self.nginx, self.pail] if with_nginx else [self.pail]
-        results = [self.client.run(server, operation, concurrency=connections, **options) for server in compared]
-        self.lines.append(Line(what, connections, results[-1], results[0] if with_nginx else None))
+        results = [[] for _ in compared]
+        for _ in range(self.scope.rounds if with_nginx else 1):
+            for server, result in zip(compared, results):
+                result.append(self.client.run(server, operation, concurrency=connections, **options))
+        self.lines.append(Line(what, connections, results[-1], results[0] if with_nginx else ()))
 
     @staticmethod
     def keys(size, count):
@@ -129,7 +148,7 @@ class Matrix:
         for connections in CONNECTIONS:
             fresh = {**keys, "prefix": f"c{connections}/", "objects": 100_000_000}
             self.measure("PUT 4 KiB", "put", connections, **fresh)
-        for connections in (16, 256):
+        for connections in SOME_CONNECTIONS:
             self.measure("70 % GET, 30 % PUT of 4 KiB", "mixed", connections, mix="get=70,put=30", **keys)
 
     def by_size(self):
@@ -144,36 +163,47 @@ class Matrix:
             once = {"requests": count} if size >= GIB else {}
             self.measure(f"PUT {label}, overwriting", "put", connections, **once, **self.keys(size, count))
 
+    def listed(self):
+        return {"prefix": "list/", "objects": self.scope.list_objects, "size": KIB, "folders": 100}
+
     def others(self):
         count = self.scope.list_objects
         self.say(f"HEAD, LIST and DELETE, {count:,} keys")
-        keys = {"prefix": "list/", "objects": count, "size": KIB, "folders": 100}
-        self.client.fill(self.pail, **keys)
-        self.measure("HEAD", "head", FEW, **keys)
-        self.measure("LIST, pages of 1000", "list", FEW, **keys)
-        self.measure("LIST of 100 folders", "list", FEW, delimiter=True, **keys)
-        self.measure("DELETE, each key once", "delete", 64, **keys)
+        self.client.fill(self.pail, **self.listed())
+        for connections in SOME_CONNECTIONS:
+            self.measure("HEAD", "head", connections, **self.listed())
+        for connections in SOME_CONNECTIONS:
+            self.measure("LIST, pages of 1000", "list", connections, **self.listed())
+        for connections in SOME_CONNECTIONS:
+            self.measure("LIST of 100 folders", "list", connections, delimiter=True, **self.listed())
+        for connections in SOME_CONNECTIONS:
+            # Keys of its own, so that what is read cold later is still there.
+            gone = {**self.listed(), "prefix": f"gone{connections}/"}
+            self.client.fill(self.pail, **gone)
+            self.measure("DELETE, each key once", "delete", connections, **gone)
 
     def cold(self):
-        if not drop_page_cache():
+        if self.scope.is_cache_emptied and not drop_page_cache():
             self.say("not root: the page cache cannot be emptied, so nothing is measured cold")
             return
         for size, count in self.scope.sizes:
-            if size < GIB:
-                self.cold_size(size, count)
+            connections = min(FEW, count) if size < GIB else 1
+            self.cold_line(f"GET {size_text(size)}, cold", connections, "get", each_once=True, **self.keys(size, count))
+        self.cold_line("HEAD, cold", FEW, "head", False, each_once=True, **self.listed())
+        pages = {"requests": max(1, self.scope.list_objects // 1000)}
+        self.cold_line("LIST, pages of 1000, cold", FEW, "list", False, **pages, **self.listed())
 
-    def cold_size(self, size, count):
-        """Each object once, from a server that has just been started, with nothing of its files in memory."""
-        self.say(f"cold: {size_text(size)} objects")
+    def cold_line(self, what, connections, operation, with_nginx=True, **options):
+        """From servers that have just been started, with nothing of their files in memory; each object is read once."""
+        self.say(what)
         results = []
-        for server in (self.nginx, self.pail):
+        for server in (self.nginx, self.pail) if with_nginx else (self.pail,):
             server.stop()
-            drop_page_cache()
+            if self.scope.is_cache_emptied:
+                drop_page_cache()
             server.start()
-            results.append(
-                self.client.run(server, "get", concurrency=FEW, requests=count, **self.keys(size, count))
-            )
-        self.lines.append(Line(f"GET {size_text(size)}, cold", FEW, results[1], results[0]))
+            results.append([self.client.run(server, operation, concurrency=connections, **options)])
+        self.lines.append(Line(what, connections, results[-1], results[0] if with_nginx else ()))
 
     def run(self):
         self.pail.start()
