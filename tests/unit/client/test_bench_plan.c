@@ -95,15 +95,18 @@ static void test_reads_take_each_key_once(void **state)
 static void test_others_do_not_end(void **state)
 {
     (void)state;
-    struct bench_options options = make_options(3);
-    options.each_once = true;
-    options.weight[BENCH_GET] = options.weight[BENCH_PUT] = 1;
-    struct bench_random random = {1};
-    struct bench_plan plan;
-    struct bench_choice choice;
-    bench_plan_init_main(&plan, &options);
-    for (int n = 0; n < 100; n++)
-        assert_true(bench_plan_next(&plan, &random, true, &choice));
+    for (unsigned is_mix = 0; is_mix < 2; is_mix++) {
+        struct bench_options options = make_options(3);
+        options.each_once = true;
+        options.weight[BENCH_GET] = options.weight[BENCH_PUT] = is_mix;
+        options.weight[BENCH_LIST] = !is_mix;
+        struct bench_random random = {1};
+        struct bench_plan plan;
+        struct bench_choice choice;
+        bench_plan_init_main(&plan, &options);
+        for (int n = 0; n < 100; n++)
+            assert_true(bench_plan_next(&plan, &random, true, &choice));
+    }
 }
 
 static void test_limit_is_of_counted_requests(void **state)
