@@ -238,7 +238,7 @@ class Figures:
             nginx, pail = alternate(
                 self.mode.rounds, *[self.drive(server, "get", **options) for server in (self.nginx, self.pail)]
             )
-            ratios = [p.bytes_per_second / n.bytes_per_second for n, p in zip(nginx, pail)]
+            ratios = [quotient(p.bytes_per_second, n.bytes_per_second) for n, p in zip(nginx, pail)]
             self.add(
                 f"GET {label}, {verify_reads}, throughput / nginx",
                 median(ratios),
@@ -246,8 +246,8 @@ class Figures:
                 rounds=ratios,
                 note=f"pail {median([p.bytes_per_second for p in pail]) / 1e9:.2f} GB/s, "
                 f"nginx {median([n.bytes_per_second for n in nginx]) / 1e9:.2f} GB/s; CPU a GB "
-                f"{median([p.cpu_seconds / p.bytes * 1e9 for p in pail]):.3f} s and "
-                f"{median([n.cpu_seconds / n.bytes * 1e9 for n in nginx]):.3f} s",
+                f"{median([quotient(p.cpu_seconds, p.bytes) * 1e9 for p in pail]):.3f} s and "
+                f"{median([quotient(n.cpu_seconds, n.bytes) * 1e9 for n in nginx]):.3f} s",
             )
 
     # Writes
@@ -277,7 +277,7 @@ class Figures:
 
         put()
         appends, puts = alternate(self.mode.rounds, append, put)
-        ratios = [p.per_second / a.per_second for a, p in zip(appends, puts)]
+        ratios = [quotient(p.per_second, a.per_second) for a, p in zip(appends, puts)]
         self.add(
             "PUT 4 KiB durable, rate / append + fdatasync",
             median(ratios),
@@ -307,7 +307,7 @@ class Figures:
             )
         finally:
             memory.stop()
-        ratios = [one.p99_us / a.sync_p99_us for a, one in zip(appends, half)]
+        ratios = [quotient(one.p99_us, a.sync_p99_us) for a, one in zip(appends, half)]
         self.add(
             "PUT 4 KiB at half load, p99 / p99 of fdatasync",
             median(ratios),
@@ -362,9 +362,9 @@ class Figures:
     def against_md5(self, name, at_least, put):
         """Rates beside each other, and CPU a GB, which a busy machine changes less."""
         md5, puts = alternate(self.mode.rounds, lambda: md5_bytes_per_second(0.5), put)
-        ratios = [p.bytes_per_second / m for m, p in zip(md5, puts)]
-        cpu = [p.cpu_seconds / p.bytes * 1e9 for p in puts]
-        client_cpu = [p.client_cpu_us * p.requests / p.bytes * 1000 for p in puts]
+        ratios = [quotient(p.bytes_per_second, m) for m, p in zip(md5, puts)]
+        cpu = [quotient(p.cpu_seconds, p.bytes) * 1e9 for p in puts]
+        client_cpu = [quotient(p.client_cpu_us * p.requests, p.bytes) * 1000 for p in puts]
         self.add(
             name,
             median(ratios),

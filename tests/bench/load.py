@@ -13,7 +13,7 @@ BUCKET = "pail-bench"
 
 
 def quotient(part, whole):
-    """Not a number where nothing was counted: a run of less than a tick of the processor's time."""
+    """Not a number where nothing was counted: in a run too short for a tick of the processor's time, or for one answer."""
     return part / whole if whole else math.nan
 
 
@@ -81,17 +81,17 @@ class Client:
 
 
 def read_outcome(report, cpu_seconds):
-    """Of a mixture: the sums, and the latency of the slowest of its operations."""
+    """Of a mixture: the sums, and the latency of the slowest of its operations. An operation without an answer has no row."""
     rows = report["operations"]
     requests, size, keys = (sum(row[name] for row in rows) for name in ("requests", "bytes", "keys"))
     return Outcome(
         requests=requests,
         bytes=size,
         keys=keys,
-        per_second=requests * 1e6 / report["elapsed_us"],
-        bytes_per_second=size * 1e6 / report["elapsed_us"],
-        p50_us=max(row["p50_us"] for row in rows),
-        p99_us=max(row["p99_us"] for row in rows),
+        per_second=quotient(requests * 1e6, report["elapsed_us"]),
+        bytes_per_second=quotient(size * 1e6, report["elapsed_us"]),
+        p50_us=max((row["p50_us"] for row in rows), default=math.nan),
+        p99_us=max((row["p99_us"] for row in rows), default=math.nan),
         cpu_seconds=cpu_seconds,
         client_cpu_us=report["client_cpu_ns_per_request"] / 1000,
         not_started=report["not_started"],

@@ -79,7 +79,7 @@ HEAD = ["what", "connections", "a second", "MB/s", "p50", "p99", "CPU each", "ra
 
 
 def time_text(us):
-    return f"{us:.0f} us" if us < 1000 else f"{us / 1000:.1f} ms" if us < 1e6 else f"{us / 1e6:.1f} s"
+    return f"{us:.0f} us" if not us >= 1000 else f"{us / 1000:.1f} ms" if us < 1e6 else f"{us / 1e6:.1f} s"
 
 
 def size_text(size):
