@@ -375,3 +375,6 @@ def good(foe):
 ATTACKS = {scan: 30, crowd: 4, other_protocol: 12, garbage: 12, half_head: 14, slow_head: 1, huge_head: 6, odd_target: 14, smuggle: 20,
            pipelined_garbage: 8, aborted_upload: 24, slow_body: 1, wrong_length: 10, bad_digest: 6, bad_chunks: 5, absurd_xml: 6, bad_signature: 14,
            anonymous: 8, aborted_download: 10, slow_reader: 1, good: 6}
+
+# Those after which something may be stored, or half stored. The others leave the store's files and its index alone.
+STORING = {aborted_upload, slow_body, wrong_length, bad_digest, bad_chunks, absurd_xml, good}

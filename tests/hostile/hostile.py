@@ -26,7 +26,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "s3"), os.path.join(HERE, "..", "wire")]
 
-from attacks import ATTACKS, BIG, Foe, drain, push  # noqa: E402
+from attacks import ATTACKS, BIG, STORING, Foe, drain, push  # noqa: E402
 from lib.server import ROOT_KEYS, Server  # noqa: E402
 from run import client_context, make_pair  # noqa: E402
 
@@ -233,6 +233,8 @@ def main():
     parser.add_argument("--threads", type=int, default=16)
     parser.add_argument("--slack", type=float, default=6, help="MiB that memory may differ")
     parser.add_argument("--only", nargs="+", default=[attack.__name__ for attack in ATTACKS], metavar="NAME", help="these attacks alone")
+    parser.add_argument("--store-nothing", dest="only", action="store_const", const=[attack.__name__ for attack in ATTACKS if attack not in STORING],
+                        help="only attacks after which nothing is stored")
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
     arguments = parser.parse_args()
