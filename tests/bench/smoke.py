@@ -131,7 +131,7 @@ def main():
     parser.add_argument("--fill")
     arguments = parser.parse_args()
     if arguments.program != "scale" and not shutil.which("nginx"):
-        print("SKIPPED: no nginx")
+        print("CANNOT: there is no nginx to compare with (Debian: nginx-light)")
         return SKIPPED
     with tempfile.TemporaryDirectory(prefix="bench-smoke-") as folder:
         {"run": check_run, "matrix": check_matrix, "scale": check_scale}[arguments.program](arguments, folder)
