@@ -3,6 +3,8 @@
  * Source: Amazon S3 user guide, "Categorizing your storage using tags". */
 #include "s3/tags.h"
 
+#include <stdlib.h>
+
 #include "base/mem.h"
 #include "codec/url.h"
 #include "codec/xml.h"
@@ -46,14 +48,26 @@ static enum err tag_check(struct s3_call *call, const struct pair *tag)
     return OK;
 }
 
-static enum err tags_check(struct s3_call *call, const struct pair *tag, size_t count)
+static int compare_names(const void *a, const void *b)
 {
-    for (size_t i = 0; i < count; i++) {
+    const struct pair *x = a, *y = b;
+    return str_cmp(x->name, y->name);
+}
+
+/* Checked, and packed in the order of their names: a set has none of its own. */
+static enum err tags_pack(struct s3_call *call, struct pair *tag, size_t count, str *out_packed,
+                          uint64_t *out_count)
+{
+    for (size_t i = 0; i < count; i++)
         TRY(tag_check(call, &tag[i]));
-        if (pair_find(tag, i, tag[i].name) != NULL)
+    if (count > 0)
+        qsort(tag, count, sizeof(*tag), compare_names);
+    for (size_t i = 1; i < count; i++)
+        if (str_eq(tag[i - 1].name, tag[i].name))
             return fail_set(&call->fail, ERR_BAD_TAG, "Tag",
                             "Cannot provide multiple Tags with the same key");
-    }
+    *out_packed = s3_pairs_pack(call->arena, tag, count);
+    *out_count = count;
     return OK;
 }
 
@@ -80,10 +94,7 @@ enum err s3_tags_header_parse(struct s3_call *call, str *out_packed, uint64_t *o
                                "The header 'x-amz-tagging' shall be encoded as UTF-8 then "
                                "URLEncoded URL query parameters without tag name duplicates.",
                                text);
-    TRY(tags_check(call, tag, count));
-    *out_packed = s3_pairs_pack(call->arena, tag, count);
-    *out_count = count;
-    return OK;
+    return tags_pack(call, tag, count, out_packed, out_count);
 }
 
 /* ---- Documents ---- */
@@ -104,10 +115,7 @@ enum err s3_tags_parse(struct s3_call *call, const struct xml_node *set, size_t 
     if (count > max_count)
         return fail_set(&call->fail, ERR_TOO_MANY_TAGS, "TagSet",
                         "Bucket tag count cannot be greater than 50");
-    TRY(tags_check(call, tag, count));
-    *out_packed = s3_pairs_pack(call->arena, tag, count);
-    *out_count = count;
-    return OK;
+    return tags_pack(call, tag, count, out_packed, out_count);
 }
 
 static enum err document_parse(struct s3_call *call, size_t max_count, str *out_packed,
