@@ -7,6 +7,8 @@
  * --steps steps (2,000); new ones begin until --seconds (10) are over. */
 #include "history.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/rand.h"
 
@@ -23,6 +25,9 @@ static void run_history(uint64_t seed, int64_t end_us)
     history_init(&history, seed);
     history.is_traced = options.is_traced;
     is_under_way = true;
+    /* Before anything can end the process without a last word: a failed assertion, a sanitizer. */
+    print_message("seed %llu begins\n", (unsigned long long)seed);
+    (void)fflush(stdout);
     while (history.step < options.steps && (options.has_seed || clock_mono_us() < end_us))
         history_step(&history);
     history_finish(&history);
