@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,6 +28,7 @@ struct pending_write {
 struct pending_rename {
     int from_dir, to_dir;
     char from[NAME_BYTES], to[NAME_BYTES];
+    unsigned flags; /* what takes it back: two names that were exchanged are so once more */
 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -154,7 +156,8 @@ static int noting_rename(int from_dir, const char *from, int to_dir, const char 
     if (rename_count == PENDING_MAX || strlen(from) >= NAME_BYTES || strlen(to) >= NAME_BYTES)
         abort();
     struct pending_rename *rename = &renames[rename_count++];
-    *rename = (struct pending_rename){.from_dir = from_dir, .to_dir = to_dir};
+    *rename = (struct pending_rename){
+        .from_dir = from_dir, .to_dir = to_dir, .flags = flags & RENAME_EXCHANGE};
     memcpy(rename->from, from, strlen(from) + 1);
     memcpy(rename->to, to, strlen(to) + 1);
     pthread_mutex_unlock(&mutex);
@@ -184,7 +187,7 @@ void crash_now(void)
     for (size_t i = rename_count; i-- > 0;)
         if (next_random() % 2)
             (void)io_system.rename(renames[i].to_dir, renames[i].to, renames[i].from_dir,
-                                   renames[i].from, 0);
+                                   renames[i].from, renames[i].flags);
     (void)kill(getpid(), SIGKILL);
     for (;;)
         (void)pause();

@@ -34,18 +34,30 @@ enum {
     ARENA_CAP = 256 << 20,
 };
 
+enum kind {
+    OFTEN,
+    SELDOM,     /* lives are longer, and end there early */
+    REBUILDING, /* while the index is made again, after a life */
+};
+
+#define AT_THE_END "at the end"
+
 static const struct place {
     const char *name;
-    bool is_seldom; /* lives are longer, and end there early */
+    enum kind kind;
 } places[] = {
-    {"log.writing", false},   {"log.written", false},    {"log.synced", false},
-    {"log.sealed", false},    {"index.applying", false}, {"index.applied", false},
-    {"index.flushing", true}, {"index.flushed", true},   {"segment.filled", false},
-    {"segment.named", false}, {"segment.emptied", true}, {"segment.retired", true},
-    {"segment.reused", true}, {"extent.written", true},  {"extent.synced", true},
-    {"extent.linked", true},  {"extent.named", true},    {"extent.dropping", true},
-    {"extent.dropped", true}, {"at the end", false},
+    {"log.writing", OFTEN},        {"log.written", OFTEN},        {"log.synced", OFTEN},
+    {"log.sealed", OFTEN},         {"index.applying", OFTEN},     {"index.applied", OFTEN},
+    {"index.flushing", SELDOM},    {"index.flushed", SELDOM},     {"index.swapping", REBUILDING},
+    {"index.swapped", REBUILDING}, {"index.renamed", REBUILDING}, {"segment.zeroing", SELDOM},
+    {"segment.allocated", OFTEN},  {"segment.filled", OFTEN},     {"segment.named", OFTEN},
+    {"segment.emptied", SELDOM},   {"segment.retiring", SELDOM},  {"segment.retired", SELDOM},
+    {"segment.reused", SELDOM},    {"slice.writing", SELDOM},     {"slice.written", SELDOM},
+    {"extent.writing", SELDOM},    {"extent.written", SELDOM},    {"extent.synced", SELDOM},
+    {"extent.linked", SELDOM},     {"extent.named", SELDOM},      {"extent.dropping", SELDOM},
+    {"extent.dropped", SELDOM},    {AT_THE_END, OFTEN},
 };
+static const struct place at_the_end = {AT_THE_END, OFTEN};
 enum { PLACE_COUNT = sizeof(places) / sizeof(places[0]) };
 #define NOT_REACHED UINT64_MAX /* told by a life that came to its end */
 
@@ -235,6 +247,22 @@ static void live_and_die(const char *path, int acknowledged, uint64_t first, uin
     crash_now();
 }
 
+/* The same for one that makes the index again. */
+static void rebuild_and_die(const char *path, int told)
+{
+    struct local_options options = {
+        .data_dir = path, .segment_bytes = SEGMENT_BYTES, .io = &crash_io};
+    struct fail fail = {0};
+    uint64_t marker = NOT_REACHED;
+    if (local_rebuild_index(&options, NULL, NULL, &fail) != OK) {
+        (void)fprintf(stderr, "rebuild: %s\n", fail.detail);
+        _exit(11);
+    }
+    if (write(told, &marker, sizeof(marker)) < 0)
+        _exit(10);
+    crash_now();
+}
+
 /* ---- The process that looks ---- */
 
 struct checked {
@@ -401,7 +429,10 @@ static uint64_t one_life(const char *path, uint64_t first, const struct place *p
 {
     int pipes[2], status;
     uint64_t number, acknowledged = first;
-    uint64_t numbers[2] = {first, first + (place->is_seldom ? UPDATES_MAX : UPDATES_A_LIFE)};
+    uint64_t updates = place->kind == OFTEN        ? UPDATES_A_LIFE
+                       : place->kind == REBUILDING ? 0
+                                                   : UPDATES_MAX;
+    uint64_t numbers[2] = {first, first + updates};
     bool is_reached = true;
     assert_int_equal(pipe(pipes), 0);
     pid_t child = start_life(path, pipes[1], numbers, place->name, nth, seed);
@@ -429,9 +460,12 @@ static uint64_t number_of(const char *text)
 
 static int live(char **argument)
 {
+    int told = (int)number_of(argument[2]);
+    uint64_t first = number_of(argument[3]), end = number_of(argument[4]);
     crash_at(argument[5], (unsigned)number_of(argument[6]), number_of(argument[7]));
-    live_and_die(argument[1], (int)number_of(argument[2]), number_of(argument[3]),
-                 number_of(argument[4]));
+    if (first == end)
+        rebuild_and_die(argument[1], told);
+    live_and_die(argument[1], told, first, end);
     return 1;
 }
 
@@ -442,11 +476,14 @@ static void outlive(const char *path, const struct place *place, uint64_t seed)
     unsigned reached_count = 0;
     for (unsigned life = 0; life < LIVES; life++) {
         /* Mostly early, so that lives are short; now and then at the very first time. */
-        unsigned nth = place->is_seldom ? life : life * life % 23;
+        unsigned nth = place->kind == OFTEN ? life * life % 23 : place->kind == SELDOM ? life : 0;
+        unsigned ignored = 0;
+        if (place->kind == REBUILDING)
+            count = one_life(path, count, &at_the_end, 0, seed + LIVES, &ignored);
         count = one_life(path, count, place, nth, seed++, &reached_count);
     }
     assert_true(count > 0);
-    if (reached_count == 0 && strcmp(place->name, "at the end") != 0)
+    if (reached_count == 0 && strcmp(place->name, AT_THE_END) != 0)
         fail_msg("no life came to %s", place->name);
     /* The log alone tells the same. */
     struct local_options options = {.data_dir = path, .segment_bytes = SEGMENT_BYTES};

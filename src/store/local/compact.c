@@ -175,8 +175,11 @@ static enum err commit_slice(struct slice *slice)
 {
     if (local_is_keeper_closing(slice->engine))
         return ERR_CANCELLED;
-    if (slice->count)
+    if (slice->count) {
+        io_reached(slice->engine->io, "slice.writing");
         TRY(catalog_update_wait(&slice->engine->base, &slice->update));
+        io_reached(slice->engine->io, "slice.written");
+    }
     local_urgent_chores(slice->engine);
     pause_after(slice);
     clear_slice(slice);

@@ -273,6 +273,7 @@ enum err local_extent_write(struct extent_writer *base, const void *data, size_t
     enum err err = allocate_to(engine->io, writer, offset + len);
     pthread_mutex_unlock(&writer->mutex);
     TRY(err);
+    io_reached(engine->io, "extent.writing");
     if (!writer->is_direct)
         return io_write(engine->io, writer->fd, data, len, offset);
     err = write_direct(engine->io, writer->fd, data, len, offset);

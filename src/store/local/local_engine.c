@@ -291,6 +291,7 @@ static enum err swap_indexes(const struct local_engine *engine, struct fail *fai
 {
     const struct io *io = engine->io;
     int dir = engine->dir.fd;
+    io_reached(io, "index.swapping");
     bool is_swapped = io->rename(dir, "index.new", dir, "index", RENAME_EXCHANGE) == 0;
     if (!is_swapped) {
         TRY(index_destroy(engine->dir.index_path, fail));
@@ -298,7 +299,9 @@ static enum err swap_indexes(const struct local_engine *engine, struct fail *fai
     }
     if (!is_swapped)
         return fail_set(fail, ERR_IO, NULL, "the new index cannot be given its name");
+    io_reached(io, "index.swapped");
     TRY(io_sync(io, dir));
+    io_reached(io, "index.renamed");
     return index_destroy(engine->dir.new_index_path, fail);
 }
 

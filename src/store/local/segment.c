@@ -68,6 +68,7 @@ static enum err write_zeroes(const struct io *io, int fd, uint64_t size)
     enum err err = OK;
     for (uint64_t at = 0; err == OK && at < size; at += sizeof(zeroes)) {
         uint64_t left = size - at;
+        io_reached(io, "segment.zeroing");
         err = io_write(io, fd, zeroes, left < sizeof(zeroes) ? left : sizeof(zeroes), at);
     }
     (void)fcntl(fd, F_SETFL, flags);
@@ -82,6 +83,7 @@ static enum err fill_new_file(const struct segment_dir *dir, struct segment *seg
     enum err err = io_allocate(dir->io, fd, segment->size);
     if (err == OK && is_written_ahead)
         err = write_zeroes(dir->io, fd, segment->size);
+    io_reached(dir->io, "segment.allocated");
     if (err == OK)
         err = write_header(dir, fd, segment);
     if (err != OK) {
@@ -153,6 +155,7 @@ enum err segment_rename(const struct segment_dir *dir, uint64_t id, const char *
     char name[SEGMENT_NAME_MAX], renamed[SEGMENT_NAME_MAX];
     segment_name(name, id, ".log");
     segment_name(renamed, id, ending);
+    io_reached(dir->io, "segment.retiring");
     TRY(io_rename_new(dir->io, dir->fd, name, dir->fd, renamed));
     io_reached(dir->io, "segment.retired");
     enum err err = io_sync(dir->io, dir->fd);
