@@ -11,17 +11,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/rand.h"
+
 enum {
     ROWS = 30,
     ROUNDS = 4,
     BODY = 9000,
     EXTENT_STEP = 11, /* operations that come with an extent */
-    POINTS_MAX =
-        16, /* calls of a kind that are made to fail, one a life; the environment can ask for all: PAIL_TORTURE=all */
+    POINTS_MAX = 16,  /* calls of a kind that are made to fail, one a life, with one error each */
     TRIES = 200, /* with pauses of TRY_US, until an engine that goes on by itself writes again */
     TRY_US = 10000,
     SHORT_BYTES = 700, /* less than a sector and a bit more */
 };
+
+/* Each run takes other calls and errors, and prints which sample it is. PAIL_TORTURE=N in the environment takes that one again (nearly:
+ * how many calls there are depends on how threads interleave), PAIL_TORTURE=all takes all calls with every error. */
+static struct {
+    bool is_all;
+    uint64_t number;
+} sample;
 
 enum presence { ABSENT, PRESENT, UNSURE };
 
@@ -199,11 +207,20 @@ static int remove_killed(void **state)
     return munmap(killed, sizeof(*killed));
 }
 
-static unsigned points_of(unsigned count)
+static void choose_sample(void)
 {
     const char *wish = getenv("PAIL_TORTURE");
-    bool wants_all = wish && strcmp(wish, "all") == 0;
-    return wants_all || count < POINTS_MAX ? count : POINTS_MAX;
+    sample.is_all = wish && strcmp(wish, "all") == 0;
+    if (sample.is_all)
+        return;
+    if (!wish || str_to_u64(str_from(wish), &sample.number) != OK)
+        sample.number = rand_u64() >> 48;
+    print_message("sample %u\n", (unsigned)sample.number);
+}
+
+static unsigned points_of(unsigned count)
+{
+    return sample.is_all || count < POINTS_MAX ? count : POINTS_MAX;
 }
 
 /* How often each call is made in a life without faults. */
@@ -222,24 +239,30 @@ static void count_calls(const struct killed *killed, unsigned out_count[FAULT_CA
         out_count[call] = fault_count((enum fault_call)call);
 }
 
+/* Every error at every point, or of a sample one at each point: another one than at the point before. */
+static void torture_call(const struct killed *killed, enum fault_call call, unsigned count,
+                         bool is_sticky)
+{
+    static const int errors[] = {EIO, ENOSPC, EROFS, EMFILE}; /* the last only when opening */
+    unsigned kinds = sizeof(errors) / sizeof(errors[0]) - (call != FAULT_OPEN);
+    unsigned points = points_of(count), tried = sample.is_all ? kinds : 1;
+    for (unsigned life = 0; life < points * tried; life++) {
+        unsigned i = life / tried;
+        uint64_t nth = ((uint64_t)i * count / points + sample.number) % count;
+        int error = errors[(i + life % tried + sample.number / count) % kinds];
+        struct fault fault = {call, (unsigned)nth, error, is_sticky};
+        struct book book;
+        print_message("call %d, #%u of %u: %s\n", (int)call, fault.nth, count, strerror(error));
+        live(killed, &fault, &book);
+    }
+}
+
 static void torture(const struct killed *killed, bool is_sticky)
 {
-    static const int errors[] = {EIO, ENOSPC, EMFILE, EROFS};
-    unsigned count[FAULT_CALLS], lives = 0;
+    unsigned count[FAULT_CALLS];
     count_calls(killed, count);
-    for (int call = 0; call < FAULT_CALLS; call++) {
-        unsigned points = points_of(count[call]);
-        for (unsigned i = 0; i < points; i++) {
-            struct fault fault = {.call = (enum fault_call)call,
-                                  .nth = (unsigned)((uint64_t)i * count[call] / points),
-                                  .error = errors[lives++ % (sizeof(errors) / sizeof(errors[0]))],
-                                  .is_sticky = is_sticky};
-            struct book book;
-            print_message("call %d, #%u of %u: %s\n", call, fault.nth, count[call],
-                          strerror(fault.error));
-            live(killed, &fault, &book);
-        }
-    }
+    for (int call = 0; call < FAULT_CALLS; call++)
+        torture_call(killed, (enum fault_call)call, count[call], is_sticky);
 }
 
 static void any_call_may_fail_at_any_time(void **state)
@@ -285,6 +308,7 @@ int main(void)
     /* Faults are played, so no disk is needed. */
     if (access("/dev/shm", W_OK) == 0)
         (void)setenv("TMPDIR", "/dev/shm", 0);
+    choose_sample();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_call_may_fail_at_any_time),
         cmocka_unit_test(any_call_may_fail_from_any_time_on),
