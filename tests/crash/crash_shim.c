@@ -4,7 +4,8 @@
  *
  *   CRASH_SHIM_DIR      the data folder; calls on anything else pass untouched
  *   CRASH_SHIM_AT       SIDE:CALL:FOLDER:N: SIDE is "before" or "after", CALL as in the names below, FOLDER one of those in the
- *                       data folder, N how many passes are let by; for a renaming, FOLDER is where it leads to
+ *                       data folder, N how many passes are let by; for a renaming, FOLDER is where it leads to. A crash there
+ *                       is told in a line on the standard error output
  *   CRASH_SHIM_FORGETS  1: of what was not synced in log/, extents/ and tmp/, nothing, all, or a part by chance is lost;
  *                       renamings and new folders there too. Writes of the index are kept: RocksDB asks for no syncs of its
  *                       own here that a row depends on, and power cuts of a real file system test it (oracle.py --mode power)
@@ -339,14 +340,23 @@ static void crash(void)
 
 /* ---- Points ---- */
 
+/* So that this end can be told from any other one. Past this file's own write(), which wants the mutex. */
+static void tell_point(void)
+{
+    static const char text[] = "crash_shim: at the point\n";
+    (void)syscall(SYS_write, STDERR_FILENO, text, sizeof(text) - 1);
+}
+
 /* With the mutex held. */
 static void pass(const char *side, const char *call, const char *path)
 {
     if (!has_point || !is_counting || strcmp(side, point_side) != 0 ||
         strcmp(call, point_call) != 0 || !is_in(path, point_folder))
         return;
-    if (point_passes-- == 0)
-        crash();
+    if (point_passes-- > 0)
+        return;
+    tell_point();
+    crash();
 }
 
 static void before(const char *call, const char *path)

@@ -8,14 +8,16 @@ Modes, from the mildest to the hardest:
   point   SIGKILL right before or after a chosen system call on the data folder (crash_shim.c)
   forget  the same, and a part of what was not synced is lost (crash_shim.c)
   power   a file system of its own (--fs) is shut down without flushing anything; needs root
-  damage  no crash: bits are turned while the server is stopped (oracle_damage.py)
+  damage  no crash: bits are turned and files taken away while the server is stopped (oracle_damage.py)
   fault   no crash: calls on the data folder fail for a while, another kind in each round (oracle_faults.py)
 
-Each round prints a line; the seed of a run is printed first. The folder of a failed run is kept. docs/reliability.md tells
-what each answer of the server promises. Ends with 1 when anything was lost, mixed or left over, with 77 when the mode
-cannot be had here."""
+In some rounds the index is made again, and that is interrupted, too (oracle_rebuild.py). Each round prints a line; the seed of a
+run is printed first. The folder of a failed run is kept. docs/reliability.md tells what each answer of the server promises. Ends
+with 1 when anything was lost, mixed or left over, with 77 when the mode cannot be had here."""
 
 import argparse
+import collections
+import json
 import os
 import random
 import shutil
@@ -27,41 +29,23 @@ import time
 
 import oracle_damage
 import oracle_faults
+import oracle_points
 from oracle_check import Check, orphans_after_cleaning
 from oracle_http import Client, Cut
 from oracle_load import Load
 from oracle_model import Model
-from oracle_server import Died, Disk, Folder, Server, why_no_disk
+from oracle_rebuild import Rebuild
+from oracle_server import START_SECONDS, Died, Disk, Folder, Server, why_no_disk
 
 SKIPPED = 77
 FAULTS_SHOWN = 12
 CLEAN_EVERY = 20  # rounds
-REBUILDS = 0.15  # of the rounds: the index is thrown away, and made from the log
+ROUNDS_MAX_TIMES = 5  # as many as were asked for, to reach the totals that were
+POINT_PATIENCE = 3  # times as long a life, so that it comes to its point
+REBUILDS = 0.25  # of the rounds: the index is made again, from the log (oracle_rebuild.py)
 
 # How large a file of the log may grow, another one in each round: with small ones space is reclaimed all the time.
 SEGMENTS = ["64KiB", "256KiB", "1MiB", "64MiB"]
-
-# Where a process may die: which call, on what, and how often it passes there in a life.
-POINTS = [
-    ("pwrite", "log", 400),
-    ("fdatasync", "log", 400),
-    ("pwrite", "tmp", 120),
-    ("fdatasync", "tmp", 60),
-    ("ftruncate", "tmp", 60),
-    ("rename", "extents", 60),
-    ("fsync", "extents", 60),
-    ("unlink", "extents", 40),
-    ("mkdir", "extents", 30),
-    ("rename", "log", 40),
-    ("fsync", "log", 40),
-    ("fallocate", "log", 20),
-    ("unlink", "log", 10),
-    ("rename", "index", 3),
-    ("fsync", "index", 3),
-    ("fdatasync", "index", 2),
-    ("write", "index", 8),
-    ("unlink", "index", 3),
-]
 
 
 class Oracle:
@@ -72,26 +56,19 @@ class Oracle:
         self.disk = Disk(self.folder, options.fs) if options.mode == "power" else Folder(self.folder)
         self.server = Server(os.path.abspath(options.pail), self.folder, self.disk.data)
         self.model = Model(options.threads, options.keys)
-        self.totals = {"operations": 0, "kept": 0, "gone": 0, "kills": 0, "points": 0, "cuts": 0, "starts": 0, "refusals": 0, "rebuilds": 0}
+        self.totals = collections.Counter()
+        self.points = collections.Counter()  # by name, those that were reached
+        self.turn = dict.fromkeys(oracle_points.POINTS, self.rng.randrange(1000))  # of each stage's points
+        self.kinds = set()  # of faults
+        self.command_seconds = {}  # how long each takes
 
     # ---- A life and its end ----
 
-    def environment(self, rng, is_start):
+    def environment(self, rng, stage):
         """For the shim: where this life ends by itself."""
-        if self.options.mode not in ("point", "forget"):
-            return {}
-        call, where, often = rng.choice(POINTS)
-        side = rng.choice(["before", "after"])
-        nth = rng.randrange(min(often, 4)) if is_start else int(often ** rng.random())
-        if not is_start:
-            self.said = f"{side} {call} in {where} #{nth}"
-        return {
-            "LD_PRELOAD": self.options.shim,
-            "CRASH_SHIM_DIR": self.disk.data,
-            "CRASH_SHIM_AT": f"{side}:{call}:{where}:{nth}",
-            "CRASH_SHIM_FORGETS": "1" if self.options.mode == "forget" else "0",
-            "CRASH_SHIM_SEED": str(rng.randrange(1 << 31)),
-        }
+        self.point = oracle_points.nth_point(stage, self.turn[stage])
+        self.turn[stage] += 1
+        return oracle_points.environment(self.options, self.disk.data, rng, self.point)
 
     def slow(self):
         """A disk whose syncs of the log take longer, so that more is in flight."""
@@ -103,13 +80,15 @@ class Oracle:
             "CRASH_SHIM_SLOW_MS": str(self.options.slow_ms),
         }
 
-    def end_life(self, rng, load=None, after=0.0):
-        """The crash. `after`: when it comes, unless the shim is quicker."""
-        try:
-            self.server.process.wait(after)
-            self.totals["points"] += 1
-        except subprocess.TimeoutExpired:
-            pass
+    def until_point(self, rng):
+        """Mostly as long as it takes; None: the life ends at a random moment, as where there are no points."""
+        return START_SECONDS if self.options.mode in ("point", "forget") and rng.random() < 0.7 else None
+
+    def end_life(self, rng, load=None, after=0.0, codes=()):
+        """The crash. `after`: when it comes, unless the shim is quicker. `codes`: with which it may end by itself."""
+        has_ended = self.server.has_ended(after, until_ready=not load)
+        if has_ended and not self.server.is_at_point() and self.server.process.returncode not in codes:
+            raise AssertionError(f"the server ended by itself with {self.server.process.returncode}: {self.server.log()[-3000:]}")
         if load and rng.random() < 0.15:
             load.is_ending = True
             self.server.process.terminate()  # it ends in good order, and dies while it does
@@ -120,24 +99,37 @@ class Oracle:
             if load:
                 time.sleep(rng.choice([0, 0.01, 0.1]))  # what is answered now counts too
         self.server.kill()
-        self.totals["kills"] += 1
+        self.count_crash()
         if load:
             load.is_dying.set()
             load.join()
         if self.options.mode == "power":
             self.disk.remount()
 
+    def count_crash(self):
+        """By what it was: a server that was quicker to end in good order was not killed."""
+        if self.server.process.returncode != -signal.SIGKILL or self.options.mode == "power":
+            return
+        is_at_point = self.server.is_at_point()
+        if is_at_point:
+            self.points[str(self.point)] += 1
+            self.said += f" [{self.point}]"
+        if self.options.mode == "forget":
+            self.totals["lost caches"] += 1
+        else:
+            self.totals["crashes at a point" if is_at_point else "kills at random"] += 1
+
     def cut_power(self, cut):
         cut.began = time.monotonic()
         self.disk.cut()
         cut.ended = time.monotonic()
-        self.totals["cuts"] += 1
+        self.totals["power cuts"] += 1
 
     def crash_at_start(self, rng):
         """Dies while it recovers."""
-        self.server.spawn({**self.environment(rng, True), **self.slow()})
+        self.server.spawn({**self.environment(rng, "start"), **self.slow()})
         self.server.count_from_now()
-        self.end_life(rng, after=rng.uniform(0.001, 0.15))
+        self.end_life(rng, after=self.until_point(rng) or rng.uniform(0.001, 0.15))
 
     def start(self, environment=None):
         self.totals["starts"] += 1
@@ -152,8 +144,8 @@ class Oracle:
         self.server.segment = rng.choice(SEGMENTS)
         if self.options.mode == "fault":
             return self.fail_disk(number, rng)
-        environment = {**self.environment(rng, False), **self.slow()}
-        life = rng.uniform(0.005, self.options.seconds)
+        environment = {**self.environment(rng, "load"), **self.slow()}
+        life = rng.uniform(0.005, self.options.seconds * (POINT_PATIENCE if self.options.mode == "point" else 1))
         self.start(environment)
         load = Load(self.model, self.server.port, f"{self.options.seed}/{number}", faults)
         load.start()
@@ -165,9 +157,9 @@ class Oracle:
         for _ in range(starts):
             self.crash_at_start(rng)
         if rng.random() < REBUILDS:
-            self.server.run("rebuild-index", "--data-dir", self.disk.data)
-            self.totals["rebuilds"] += 1
-            self.said += " rebuilt"
+            said, faults_of_rebuild = Rebuild(self, rng).run()
+            self.said += " " + said
+            faults += faults_of_rebuild
         self.start()
         check = Check(self.model, self.server)
         faults += check.run()
@@ -182,13 +174,16 @@ class Oracle:
         if faults:
             return faults
         check.take_over()
-        if number % CLEAN_EVERY == 0 or number == self.options.rounds:
+        if number % CLEAN_EVERY == 0 or self.is_over(number):
             faults = self.clean()
         self.server.kill()
         return faults
 
     def fail_disk(self, number, rng):
-        faults, what = oracle_faults.fault_round(self, number, rng)
+        fault = oracle_faults.FAULTS[(self.options.first_fault + number - 2) % len(oracle_faults.FAULTS)]
+        faults, what = oracle_faults.fault_round(self, fault, number, rng)
+        self.kinds.add(str(fault))
+        self.totals["kinds of fault"] = len(self.kinds)
         print(f"round {number}: {what}{', ' + str(len(faults)) + ' FAULTS' if faults else ''}", flush=True)
         return faults
 
@@ -199,10 +194,10 @@ class Oracle:
         faults = self.settle()
         if not faults:
             self.server.stop()
-            faults, notes = oracle_damage.damage_round(self.model, self.server, rng)
-            print(f"round {number}: {load.operations} operations, {len(notes)} refusals of damage", flush=True)
+            before = self.totals["refusals"]
+            faults = oracle_damage.damage_round(self.model, self.server, rng, self.totals)
+            print(f"round {number}: {load.operations} operations, {self.totals['refusals'] - before} refusals of damage", flush=True)
             self.totals["operations"] += load.operations
-            self.totals["refusals"] += len(notes)
         if not faults:
             self.start()
             faults = self.settle()
@@ -237,19 +232,44 @@ class Oracle:
     def run(self):
         began = time.monotonic()
         self.make_buckets()
-        for number in range(1, self.options.rounds + 1):
+        number = 0
+        while not self.is_over(number):
+            number += 1
             try:
                 faults = self.round(number)
             except (AssertionError, Died) as error:
                 faults = [str(error)]
+            self.totals["rounds"] = number
             if faults:
                 print("\n".join(f"  FAULT {text}" for text in faults[:FAULTS_SHOWN]))
                 print(f"FAILED in round {number}: {len(faults)} faults; seed {self.options.seed}, folder {self.folder}")
                 return False
         self.totals["segments given back"] = self.segments_given_back()
-        totals = ", ".join(f"{value} {name}" for name, value in self.totals.items() if value)
-        print(f"passed: {self.options.rounds} rounds in {time.monotonic() - began:.0f} s: {totals}; slowest start {self.server.slowest_start:.2f} s")
+        totals = ", ".join(f"{value:,} {name}" for name, value in self.totals.items() if value)
+        print(f"passed in {time.monotonic() - began:.0f} s: {totals}; slowest start {self.server.slowest_start:.2f} s{self.say_points()}")
         return True
+
+    def is_over(self, number):
+        """When it has what --at-least asks for; a run that gets no nearer to it ends all the same, and its totals tell."""
+        if number < self.options.rounds:
+            return False
+        if number >= ROUNDS_MAX_TIMES * self.options.rounds:
+            return True
+        is_short = any(self.totals[name] < count for name, count in self.options.at_least.items())
+        return not is_short and (self.options.mode != "point" or not self.options.at_least or not self.points_left())
+
+    def points_left(self):
+        return [name for name in oracle_points.names() if not self.points[name]]
+
+    def say_points(self):
+        if self.options.mode not in ("point", "forget"):
+            return ""
+        return f"; {len(self.points)} of {len(oracle_points.names())} points were reached"
+
+    def write_totals(self, path, passed):
+        with open(path, "w", encoding="utf-8") as file:
+            told = {"mode": self.options.mode, "fs": self.options.fs, "seed": self.options.seed, "passed": passed}
+            json.dump({**told, "totals": self.totals, "points": self.points, "slowest start": self.server.slowest_start}, file)
 
     def close(self, keep):
         self.server.kill()
@@ -265,16 +285,27 @@ def read_options():
     parser.add_argument("--mode", choices=["kill", "point", "forget", "power", "damage", "fault"], default="kill")
     parser.add_argument("--fs", choices=["ext4", "xfs"], default="ext4")
     parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--at-least", type=total_wanted, action="append", default=[], metavar="NAME=COUNT",
+                        help="go on until the totals have so many, and in mode point every point was reached")  # fmt: skip
+    parser.add_argument("--totals", help="write them into this file, as JSON")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
     parser.add_argument("--seconds", type=float, default=2.0, help="longest load before a crash")
     parser.add_argument("--threads", type=int, default=8)
     parser.add_argument("--keys", type=int, default=20, help="keys of each thread")
-    parser.add_argument("--first-fault", type=int, default=1, help="of the list in oracle_faults.py, for the first round")
+    parser.add_argument("--first-fault", type=int, help="of the list in oracle_faults.py, for the first round; else the seed says which")
     parser.add_argument("--slow-ms", type=int, default=0, help="each sync of the log takes this much longer (needs --shim)")
     parser.add_argument("--dir", default=None, help="where the folder of the run is made")
     parser.add_argument("--keep", action="store_true", help="keep the folder also of a run that passed")
     parser.add_argument("--delete", action="store_true", help="delete the folder also of a run that failed")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.at_least = dict(options.at_least)
+    options.first_fault = options.first_fault or random.Random(f"{options.seed}/fault").randint(1, len(oracle_faults.FAULTS))
+    return options
+
+
+def total_wanted(text):
+    name, _, count = text.partition("=")
+    return name, int(count)
 
 
 def main():
@@ -287,12 +318,15 @@ def main():
         word = "CANNOT" if os.geteuid() != 0 or shutil.which("mkfs." + options.fs) else "SKIPPED"
         print(f"{word}: no power cuts on {options.fs} here: {why}")
         return SKIPPED
-    print(f"crash oracle: mode {options.mode}{' on ' + options.fs if options.mode == 'power' else ''}, seed {options.seed}", flush=True)
+    where = {"power": f" on {options.fs}", "fault": f" from kind {options.first_fault} of {len(oracle_faults.FAULTS)} on"}
+    print(f"crash oracle: mode {options.mode}{where.get(options.mode, '')}, seed {options.seed}", flush=True)
     oracle = Oracle(options)
     passed = False
     try:
         passed = oracle.run()
     finally:
+        if options.totals:
+            oracle.write_totals(options.totals, passed)
         oracle.close(options.keep or not (passed or options.delete))
     return 0 if passed else 1
 

@@ -34,6 +34,7 @@ class Check:
         self.check_uploads()
         self.check_strangers()
         self.check_usage()
+        self.check_leavings()
         self.client.close()
         return self.faults
 
@@ -233,6 +234,13 @@ class Check:
             for name, value in truth.items():
                 if figures.get((name, bucket)) != value:
                     self.fault(f"{name} of {bucket} is {figures.get((name, bucket))}, the lists say {value}")
+
+    # ---- What an interrupted command leaves behind ----
+
+    def check_leavings(self):
+        """A start has removed it; else the next rebuild would find it."""
+        if os.path.exists(os.path.join(self.server.data, "index.new")):
+            self.fault("index.new, which an interrupted rebuild has left, is still there after a start")
 
     # ---- What comes next ----
 

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import fcntl
 import http.client
+import json
 import os
 import re
 import shutil
@@ -35,13 +36,13 @@ class Server:
         self.starts = 0
         self.slowest_start = 0.0
 
-    def spawn(self, environment=None):
+    def spawn(self, environment=None, words=None):
+        """`words`: another command than that of the server."""
         self.starts += 1
         self.out_path = os.path.join(self.folder, f"out-{self.starts % 4}")
         self.log_path = os.path.join(self.folder, f"log-{self.starts % 4}")
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PAIL_")}
-        words = ["serve", "--data-dir", self.data, "--anonymous", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]
-        words += ["--log-segment-max", self.segment]
+        words = words or self.serve_words()
         reading, self.order = os.pipe() if "LD_PRELOAD" in (environment or {}) else (None, None)
         if reading is not None:
             environment = {**environment, "CRASH_SHIM_FD": str(reading)}
@@ -60,13 +61,22 @@ class Server:
             os.close(reading)
         return self
 
+    def serve_words(self):
+        words = ["serve", "--data-dir", self.data, "--anonymous", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]
+        return words + ["--log-segment-max", self.segment]
+
+    def ports(self):
+        """{name: port} of what listens; None until all does."""
+        with open(self.out_path, encoding="utf-8") as file:
+            ports = {name: int(port) for name, port in LISTENS.findall(file.read())}
+        return ports if "S3" in ports and "admin" in ports else None
+
     def wait_ready(self):
         """Returns the seconds since the call."""
         began = time.monotonic()
         while True:
-            with open(self.out_path, encoding="utf-8") as file:
-                ports = {name: int(port) for name, port in LISTENS.findall(file.read())}
-            if "S3" in ports and "admin" in ports:
+            ports = self.ports()
+            if ports:
                 break
             if self.process.poll() is not None:
                 raise Died(f"the server ended at start with {self.process.returncode}: {self.log()[-1500:]}")
@@ -96,6 +106,28 @@ class Server:
     def run(self, *words):
         """Another command of the binary, while no server runs."""
         run(self.binary, *words)
+
+    def has_ended(self, within, until_ready=False):
+        """Whether it ends by itself in so many seconds; not waited for any longer when it is ready."""
+        deadline = time.monotonic() + within
+        while self.process.poll() is None:
+            if time.monotonic() >= deadline or (until_ready and self.ports()):
+                return False
+            time.sleep(min(0.005, max(deadline - time.monotonic(), 0)))
+        return True
+
+    def is_at_point(self):
+        """Whether the shim has ended it where it was told to."""
+        return "crash_shim: at the point\n" in self.log()
+
+    def fsck(self, *flags):
+        """Of a folder that no server has: (exit status, what it reports), or why it cannot be."""
+        words = [self.binary, "fsck", "--data-dir", self.data, "--json", *flags]
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=START_SECONDS)
+        try:
+            return done.returncode, {**json.loads(done.stdout), "said": done.stderr[-600:]}
+        except ValueError:
+            raise AssertionError(f"fsck ends with {done.returncode}: {done.stdout[-600:]}{done.stderr[-600:]}") from None
 
     def count_from_now(self):
         """The shim's passes."""

@@ -21,7 +21,7 @@ def suite(name):
 
 CONSISTENCY = Way("consistency", ())
 POWER_EXT4, POWER_XFS = oracle("power", "--fs", "ext4"), oracle("power", "--fs", "xfs")
-KILL, FORGET, DAMAGE = oracle("kill"), oracle("forget"), oracle("damage")
+KILL, POINT, FORGET, DAMAGE = (oracle(mode) for mode in ("kill", "point", "forget", "damage"))
 SLOW = ("--slow-ms", "20")
 SLOW_POWER, SLOW_FORGET, SLOW_KILL = oracle("power", "--fs", "ext4", *SLOW), oracle("forget", *SLOW), oracle("kill", *SLOW)
 TEST_BACKUP, TEST_RESTORE, CRASH_BACKUP = suite("store_test_backup"), suite("store_test_restore"), suite("store-crash-backup")
@@ -32,8 +32,8 @@ COST = [suite("object-cost-mem"), suite("object-cost-local")]
 LOG, COMMIT, EXTENTS, RECORD, SCAN, COMPACT, ROWS = (
     f"src/store/local/{name}.c" for name in ("log", "commit", "extents", "record", "log_scan", "compact", "local_rows")
 )
-FREEZE, BACKUP, COPIER, MANIFEST, RESTORE, TREE = (
-    f"src/store/local/{name}.c" for name in ("freeze", "backup", "copier", "manifest", "restore", "tree")
+ENGINE, FREEZE, BACKUP, COPIER, MANIFEST, RESTORE, TREE = (
+    f"src/store/local/{name}.c" for name in ("local_engine", "freeze", "backup", "copier", "manifest", "restore", "tree")
 )
 BLOCKS, RUN, HEAD = "src/store/blocks.c", "src/app/server_run.c", "src/http/head.c"
 BUCKET, BUDGET, COMPLETE, LIST, OBJECT, REFS, STORE, VERSION_LIST = (
@@ -217,6 +217,11 @@ BREAKS = {
             (REFS, LET_EXTENT_GO, "    (void)extent_drop(tx->engine, extent_id);\n" + LET_EXTENT_GO),
         ],
         [SLOW_KILL, SLOW_FORGET],
+    ),
+    "old-rebuild-goes-on": Break(
+        2, "an index is made in what an interrupted rebuild has left, instead of anew",
+        [(ENGINE, "    TRY(index_destroy(engine->dir.new_index_path, fail));\n", "")],
+        [POINT, suite("store-crash")],
     ),
     "orphans-not-dropped": Break(
         2, "extents that a crash left are not looked for",
