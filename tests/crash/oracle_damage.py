@@ -12,8 +12,6 @@ from oracle_load import INLINE_MAX
 from oracle_server import Died
 
 FLIPS_A_KIND = 4
-UNKNOWN = 3  # how fsck ends when it cannot tell
-OTHER_VERSION = 'the file "format" says version'  # a turned digit of it: what else such a file holds, nobody here can know
 REMOVALS = 0.5  # of the rounds: extents are taken away
 
 
@@ -157,8 +155,6 @@ def what_fsck_says(server, faults):
     """(whether there is damage, {(bucket, key)} of the objects that are hit)"""
     code, report = server.fsck()
     damaged = [one for one in report["findings"] if one["kind"] == "damage"]
-    if code == UNKNOWN and OTHER_VERSION in report["said"]:
-        return True, set()
     if (code, report["state"]) != ((1, "damaged") if damaged else (0, "clean")):
         faults.append(f"fsck ends with {code}: {str(report)[:2000]}")
     return bool(damaged), {(one["bucket"], one["key"]) for one in report["findings"] if one["kind"] == "hit" and "upload_id" not in one}

@@ -99,14 +99,15 @@ enum err datadir_format_parse(str text, struct datadir_format *out_format, struc
 {
     struct datadir_format format = {0};
     str rest, title, version;
-    if (!str_cut(text, '\n', &title, &rest) || !str_eq(title, STR("pail data folder")) ||
-        take_line(&rest, "version", &version) != OK)
+    /* The check comes first, whatever the version: a bit that turned in its digit is damage, which can be mended. */
+    if (!is_check_right(text) || !str_cut(text, '\n', &title, &rest) ||
+        !str_eq(title, STR("pail data folder")) || take_line(&rest, "version", &version) != OK)
         return fail_set(fail, ERR_CORRUPT, NULL, "the file \"format\" is damaged");
     if (!str_eq(version, STR("1")))
         return fail_set(fail, ERR_BAD_INPUT, NULL,
                         "the file \"format\" says version %.*s; this program knows version 1",
                         STR_ARG(version));
-    if (!is_check_right(text) || parse_lines(rest, &format) != OK)
+    if (parse_lines(rest, &format) != OK)
         return fail_set(fail, ERR_CORRUPT, NULL, "the file \"format\" is damaged");
     if (format.incompatible & ~known_incompatible)
         return fail_set(fail, ERR_BAD_INPUT, NULL,

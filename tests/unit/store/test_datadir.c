@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/crc.h"
 #include "base/buf.h"
 #include "store/local/datadir.h"
 
@@ -27,7 +28,7 @@ static void format_comes_back(void **state)
     /* Any other byte is seen; so is any cut. */
     for (size_t i = 0; i < text.len; i++) {
         text.ptr[i] = (char)(text.ptr[i] ^ 1);
-        assert_true(datadir_format_parse(buf_str(&text), &got, &fail) != OK);
+        assert_err(datadir_format_parse(buf_str(&text), &got, &fail), ERR_CORRUPT);
         text.ptr[i] = (char)(text.ptr[i] ^ 1);
         assert_true(datadir_format_parse(str_of(text.ptr, i), &got, &fail) != OK);
     }
@@ -44,9 +45,14 @@ static void what_is_newer_is_refused(void **state)
     assert_err(datadir_format_parse(buf_str(&text), &got, &fail), ERR_BAD_INPUT);
     assert_non_null(strstr(fail.detail, "does not know"));
     fail = (struct fail){0};
-    assert_err(datadir_format_parse(STR("pail data folder\nversion 2\nanything\n"), &got, &fail),
-               ERR_BAD_INPUT);
+    static const char lines[] = "pail data folder\nversion 2\nanything\n";
+    char newer[128];
+    int len = snprintf(newer, sizeof(newer), "%scheck %08x\n", lines,
+                       crc32c_update(0, lines, sizeof(lines) - 1));
+    assert_err(datadir_format_parse(str_of(newer, (size_t)len), &got, &fail), ERR_BAD_INPUT);
     assert_non_null(strstr(fail.detail, "version 2"));
+    assert_err(datadir_format_parse(STR("pail data folder\nversion 2\nanything\n"), &got, &fail),
+               ERR_CORRUPT);
 }
 
 static int setup(void **state)
