@@ -39,6 +39,8 @@ enum {
     NOWAIT_SKIPS_MAX = 1000,
 };
 
+#define ROOM_NAME "room"
+
 struct index {
     rocksdb_t *db;
     rocksdb_options_t *options;
@@ -171,9 +173,9 @@ static enum err check_room(const char *path, struct fail *fail)
     FD_SCOPED int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return OK;
-    FD_SCOPED int fd = openat(dir, "room", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    FD_SCOPED int fd = openat(dir, ROOM_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     enum err err = fd < 0 ? err_from_errno(errno) : fd_write_full(fd, zeroes, sizeof(zeroes));
-    (void)unlinkat(dir, "room", 0);
+    (void)unlinkat(dir, ROOM_NAME, 0);
     return err == OK ? OK
                      : fail_set(fail, err, NULL, "index/ cannot be written: %s", err_fact(err));
 }
@@ -240,9 +242,18 @@ void index_close(struct index *index)
     mem_free(index);
 }
 
+/* RocksDB removes its own files only, and the folder when nothing else is in it: check_room may have been killed. */
+static void remove_room(const char *path)
+{
+    FD_SCOPED int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir >= 0)
+        (void)unlinkat(dir, ROOM_NAME, 0);
+}
+
 enum err index_destroy(const char *path, struct fail *fail)
 {
     char *message = NULL;
+    remove_room(path);
     rocksdb_options_t *options = rocksdb_options_create();
     rocksdb_destroy_db(options, path, &message);
     rocksdb_options_destroy(options);

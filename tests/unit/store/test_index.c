@@ -3,6 +3,7 @@
 
 #include <rocksdb/c.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "store/local/index.h"
@@ -135,6 +136,22 @@ static void the_cache_is_no_larger_than_the_index(void **state)
     index_close(index);
 }
 
+/* Also with the file in it that an open which was killed has left. */
+static void what_is_destroyed_is_gone(void **state)
+{
+    (void)state;
+    struct index_options options = {
+        .path = path, .cache_bytes = 16 << 20, .memtable_bytes = 1 << 20};
+    struct index *index;
+    char command[TEST_PATH_MAX + 16];
+    assert_int_equal(index_open(&options, &index, NULL), OK);
+    index_close(index);
+    (void)snprintf(command, sizeof(command), "touch '%s/room'", path);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(index_destroy(path, NULL), OK);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
 int main(void)
 {
     char folder[TEST_PATH_MAX];
@@ -143,6 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_that_is_not_open_is_no_empty_entry),
         cmocka_unit_test(the_cache_is_no_larger_than_the_index),
+        cmocka_unit_test(what_is_destroyed_is_gone),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     remove_folder(folder);
