@@ -11,9 +11,9 @@ struct row_counts {
 };
 
 struct row_counter;
-/* From now on; no call may be under way. Borrows the engine. */
+/* From now on. Borrows the engine; its own threads may be at work, and find either table. */
 struct row_counter *row_counter_new(struct engine *engine);
-/* The engine is as it was before; no call may be under way. */
+/* After the engine was closed. */
 void row_counter_free(struct row_counter *counter);
 /* Since the counter was made, or since the last call of this. */
 struct row_counts row_counter_take(struct row_counter *counter);

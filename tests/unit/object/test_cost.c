@@ -221,8 +221,8 @@ static void stage_open(struct stage *stage, size_t count)
 
 static void stage_close(struct stage *stage)
 {
-    row_counter_free(stage->counter);
     world_close(&stage->world);
+    row_counter_free(stage->counter);
 }
 
 /* What came before belongs to the preparation. */
