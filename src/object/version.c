@@ -175,7 +175,11 @@ enum err object_find(struct tx *tx, const struct bucket_row *bucket, str key, st
     enum err err;
     if (version_id.len > 0) {
         err = named_find(tx, bucket, key, version_id, arena, &row);
-        err = err == ERR_NOT_FOUND ? ERR_NO_SUCH_VERSION : err;
+        if (err == ERR_NOT_FOUND) {
+            /* What was read may have the place of the one that was named, and another name. */
+            row = (struct object_row){0};
+            err = ERR_NO_SUCH_VERSION;
+        }
     } else {
         err = current_get(tx, bucket->id, key, arena, &row);
         if (err == ERR_NOT_FOUND) {

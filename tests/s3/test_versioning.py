@@ -131,6 +131,15 @@ def test_unknown_versions(client, versioned):
     assert exists(client, versioned, "k")
 
 
+def test_an_id_that_is_nearly_right(raw, client, versioned):
+    """The place of a delete marker with another end: nothing is told of the marker."""
+    put(client, versioned, "k", b"x")
+    marker = client.delete_object(Bucket=versioned, Key="k")["VersionId"]
+    other = marker[:-1] + ("0" if marker[-1] != "0" else "1")
+    reply = raw.get(f"/{versioned}/k?versionId={other}").is_error(404, "NoSuchVersion")
+    assert "x-amz-delete-marker" not in reply.headers
+
+
 def test_a_version_of_another_key(client, versioned):
     number = put(client, versioned, "k", b"x")
     put(client, versioned, "other", b"y")
