@@ -203,17 +203,6 @@ static enum err completed_before(struct upload_complete *args, const struct obje
     return OK;
 }
 
-static enum err current_find(struct tx *tx, const struct bucket_row *bucket, str key,
-                             struct arena *arena, struct object_row *row,
-                             struct object_row **out_current)
-{
-    enum err err = object_find(tx, bucket, key, (str){0}, arena, row);
-    if (err != OK && err != ERR_NO_SUCH_KEY)
-        return err;
-    *out_current = err == OK ? row : NULL;
-    return OK;
-}
-
 static enum err complete_apply(struct update *update, struct tx *tx)
 {
     struct upload_complete *args = container_of(update, struct upload_complete, op.update);
@@ -223,7 +212,7 @@ static enum err complete_apply(struct update *update, struct tx *tx)
     args->refused = NULL; /* of a run before this one */
     args->op.fail = (struct fail){0};
     TRY(op_bucket_get(&args->op, tx, args->bucket, &bucket));
-    TRY(current_find(tx, &bucket, args->key, c.arena, &old, &current));
+    TRY(version_current(tx, bucket.id, args->key, c.arena, &old, &current));
     enum err err = upload_find(tx, bucket.id, args->key, args->upload_id, c.arena, &c.upload);
     if (err == ERR_NO_SUCH_UPLOAD)
         return completed_before(args, current);

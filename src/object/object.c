@@ -96,18 +96,6 @@ enum err object_part_list(struct tx *tx, const struct object_row *row, uint64_t 
 
 /* ---- Writing ---- */
 
-/* Reads the current version for a change; *out_current is null when there is none. */
-static enum err current_get(struct tx *tx, uint64_t bucket_id, str key, struct arena *arena,
-                            struct object_row *row, struct object_row **out_current)
-{
-    *row = (struct object_row){.bucket_id = bucket_id, .key = key};
-    enum err err = row_get(tx, TABLE_object, row, arena);
-    if (err != OK && err != ERR_NOT_FOUND)
-        return err;
-    *out_current = err == OK ? row : NULL;
-    return OK;
-}
-
 /* The body's place in the row; an extent's row comes into the catalogue here, with its first
  * reference. */
 static enum err body_place(struct tx *tx, const struct body *body, struct object_row *row)
@@ -129,7 +117,7 @@ static enum err put_apply(struct update *update, struct tx *tx)
     struct bucket_row bucket;
     struct object_row row, *current;
     TRY(op_bucket_get(&put->op, tx, put->bucket, &bucket));
-    TRY(current_get(tx, bucket.id, put->row.key, arena, &row, &current));
+    TRY(version_current(tx, bucket.id, put->row.key, arena, &row, &current));
     TRY(conditions_check_write(&put->conditions, current));
     TRY(body_place(tx, put->body, &put->row));
     return version_add(tx, &bucket, current, &put->row, arena);
@@ -162,7 +150,7 @@ static enum err delete_current(struct object_delete *del, struct tx *tx,
 {
     struct arena *arena = del->op.arena;
     struct object_row row, *current;
-    TRY(current_get(tx, bucket->id, entry->key, arena, &row, &current));
+    TRY(version_current(tx, bucket->id, entry->key, arena, &row, &current));
     TRY(delete_conditions(entry, current));
     if (bucket->versioning != VERSIONING_NEVER) {
         struct object_row marker = {
@@ -333,7 +321,7 @@ static enum err copy_apply(struct update *update, struct tx *tx)
     struct object_row row, *current;
     TRY(copy_source_get(copy, tx));
     TRY(op_bucket_get(&copy->op, tx, copy->bucket, &bucket));
-    TRY(current_get(tx, bucket.id, copy->row.key, arena, &row, &current));
+    TRY(version_current(tx, bucket.id, copy->row.key, arena, &row, &current));
     TRY(conditions_check_write(&copy->conditions, current));
     if (!copy->replaces_metadata)
         keep_source_headers(&copy->source, &copy->row);

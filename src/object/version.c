@@ -193,6 +193,16 @@ enum err object_find(struct tx *tx, const struct bucket_row *bucket, str key, st
 
 /* ---- Changes ---- */
 
+enum err version_current(struct tx *tx, uint64_t bucket_id, str key, struct arena *arena,
+                         struct object_row *row, struct object_row **out_current)
+{
+    enum err err = current_get(tx, bucket_id, key, arena, row);
+    if (err != OK && err != ERR_NOT_FOUND)
+        return err;
+    *out_current = err == OK ? row : NULL;
+    return OK;
+}
+
 /* Later than all that the key has, also when the clock has gone back. */
 static void stamp(struct object_row *row, uint64_t newest_sequence)
 {
@@ -340,10 +350,8 @@ enum err version_remove(struct tx *tx, const struct bucket_row *bucket,
 
 enum err version_rewrite(struct tx *tx, const struct object_row *row, struct arena *arena)
 {
-    struct object_row current;
-    enum err err = current_get(tx, row->bucket_id, row->key, arena, &current);
-    if (err != OK && err != ERR_NOT_FOUND)
-        return err;
-    bool is_current = err == OK && current.sequence == row->sequence;
+    struct object_row found, *current;
+    TRY(version_current(tx, row->bucket_id, row->key, arena, &found, &current));
+    bool is_current = current != NULL && current->sequence == row->sequence;
     return is_current ? row_put(tx, TABLE_object, row) : version_put(tx, row);
 }

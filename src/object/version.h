@@ -35,6 +35,10 @@ enum err object_find(struct tx *tx, const struct bucket_row *bucket, str key, st
 
 /* ---- For src/object's own use; changes are made inside an update ---- */
 
+/* Reads the current version into *row, to judge conditions by and for version_add; *out_current is
+ * null when there is none, or a delete marker hides what is older. */
+enum err version_current(struct tx *tx, uint64_t bucket_id, str key, struct arena *arena,
+                         struct object_row *row, struct object_row **out_current);
 /* Makes the row, a version or a delete marker, the key's newest. What was `current` (null: none,
  * or a delete marker) is kept or let go of as the bucket's versioning says. Sets the row's
  * bucket_id, sequence, modified_ms, version_id and null_sequence. */

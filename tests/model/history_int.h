@@ -16,6 +16,7 @@ size_t some_bucket(struct history *h);
 size_t some_key(struct history *h, size_t bucket);
 str bytes_in_arena(struct history *h, const struct content *content);
 struct model_listing some_listing(struct history *h);
+struct list_args args_of(uint64_t bucket_id, const struct model_listing *listing);
 bool begin_listing(struct history *h, size_t bucket, struct bucket_row *row, struct tx **tx);
 void compare_pages(struct history *h, const struct model_page *page,
                    const struct model_page *wanted);

@@ -77,6 +77,15 @@ bool begin_listing(struct history *h, size_t bucket, struct bucket_row *row, str
     return exists;
 }
 
+struct list_args args_of(uint64_t bucket_id, const struct model_listing *listing)
+{
+    return (struct list_args){.bucket_id = bucket_id,
+                              .prefix = listing->prefix,
+                              .delimiter = listing->delimiter,
+                              .after = listing->after,
+                              .max_count = listing->max_count};
+}
+
 void step_list_objects(struct history *h)
 {
     size_t bucket = some_bucket(h);
@@ -87,11 +96,7 @@ void step_list_objects(struct history *h)
     struct tx *tx;
     if (!begin_listing(h, bucket, &row, &tx))
         return;
-    const struct list_args args = {.bucket_id = row.id,
-                                   .prefix = listing.prefix,
-                                   .delimiter = listing.delimiter,
-                                   .after = listing.after,
-                                   .max_count = listing.max_count};
+    const struct list_args args = args_of(row.id, &listing);
     expect(h, object_list(tx, &args, &collector.visitor, h->world.client.arena, &result), OK);
     view_end(tx);
     struct model_page wanted;

@@ -129,19 +129,15 @@ void step_list_versions(struct history *h)
     struct version_list_result result;
     struct bucket_row row;
     struct tx *tx;
-    if (one_in(h, 2) && model_version(&h->model.bucket[bucket], key, 0) != NULL) {
-        size_t index = below(h, h->model.bucket[bucket].older_count[key] + 1);
+    const struct model_object *object = model_version(
+        &h->model.bucket[bucket], key, below(h, h->model.bucket[bucket].older_count[key] + 1));
+    if (object != NULL && one_in(h, 2)) {
         listing.after = model_key(key);
-        listing.version_after =
-            model_version_id(model_version(&h->model.bucket[bucket], key, index));
+        listing.version_after = model_version_id(object);
     }
     if (!begin_listing(h, bucket, &row, &tx))
         return;
-    const struct list_args args = {.bucket_id = row.id,
-                                   .prefix = listing.prefix,
-                                   .delimiter = listing.delimiter,
-                                   .after = listing.after,
-                                   .max_count = listing.max_count};
+    const struct list_args args = args_of(row.id, &listing);
     expect(h,
            object_version_list(tx, &args, listing.version_after, &collector.visitor,
                                h->world.client.arena, &result),
